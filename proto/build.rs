@@ -1,0 +1,61 @@
+//! Compiles `rangefinder/v1/*.proto` without a `protoc` binary.
+//!
+//! The sweep specification gets three faces from its one definition: a message on the wire, a
+//! table of keys in configuration files (serde), and the flags of the command line (clap). Its
+//! comments are the help texts.
+
+use std::error::Error;
+
+const FILES: [&str; 2] = ["rangefinder/v1/sweep.proto", "rangefinder/v1/worker.proto"];
+const SPEC: &str = "rangefinder.v1.SweepSpec";
+
+/// Flags that may stand alone for `true`.
+const SWITCHES: [&str; 4] = ["nesterov", "shuffle", "drop_last", "deterministic"];
+/// Lists: one flag with values separated by commas.
+const LISTS: [&str; 2] = ["hidden_sizes", "input_keys"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=rangefinder");
+    let descriptors = protox::compile(FILES, ["."])?;
+    let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), {
+        use prost::Message as _;
+        descriptors.encode_to_vec()
+    })?;
+
+    let mut builder = tonic_prost_build::configure()
+        .build_transport(false) // Its `connect` would clash with the call of that name.
+        .message_attribute(
+            SPEC,
+            "#[derive(serde::Serialize, serde::Deserialize)] #[serde(default, deny_unknown_fields)]",
+        )
+        .message_attribute(SPEC, "#[cfg_attr(feature = \"cli\", derive(clap::Args))]")
+        .field_attribute(SPEC, "#[cfg_attr(feature = \"cli\", arg(long))]");
+    for name in SWITCHES {
+        builder = builder.field_attribute(
+            format!("{SPEC}.{name}"),
+            "#[cfg_attr(feature = \"cli\", arg(num_args = 0..=1, require_equals = true, \
+             default_missing_value = \"true\"))]",
+        );
+    }
+    for name in LISTS {
+        builder = builder.field_attribute(
+            format!("{SPEC}.{name}"),
+            "#[cfg_attr(feature = \"cli\", arg(value_delimiter = ','))]",
+        );
+    }
+    builder = builder.field_attribute(
+        format!("{SPEC}.early_stop_threshold"),
+        "#[serde(with = \"crate::threshold\")] \
+         #[cfg_attr(feature = \"cli\", arg(value_parser = crate::threshold::parse))]",
+    );
+    builder.compile_fds(descriptors)?;
+
+    // clap's derive knows `Option` and `Vec` by their bare names only.
+    let generated = out.join("rangefinder.v1.rs");
+    let code = std::fs::read_to_string(&generated)?
+        .replace("::core::option::Option<", "Option<")
+        .replace("::prost::alloc::vec::Vec<", "Vec<");
+    std::fs::write(generated, code)?;
+    Ok(())
+}
