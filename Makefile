@@ -1,0 +1,46 @@
+# The two commands that a new user needs are `make sweep` and `make test`; `make help` lists all.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PREFIX ?= $(HOME)/.local
+PYTHON ?= python3
+CARGO ?= cargo
+# Options for `make sweep`, such as SWEEP="--model model.pt --data train.npz".
+SWEEP ?=
+
+# libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
+WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
+
+.PHONY: help sweep build test check install uninstall bench env clean
+
+help: ## This list.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+sweep: build ## Finds a learning rate for a small network on handwritten digits, with 2 workers.
+	@target/release/coordinator --workers 2 $(SWEEP)
+
+build: ## Builds the coordinator and the worker in release mode.
+	@$(WITH_LIBTORCH) $(CARGO) build --release --locked -p rangefinder-coordinator -p rangefinder-worker --bins
+
+test: ## Passes all tests.
+	@$(WITH_LIBTORCH) $(CARGO) test --workspace --locked --no-fail-fast
+	@$(PYTHON) -m unittest discover -s scripts -p 'test_*.py'
+
+check: ## Format, lints, documentation.
+	@$(CARGO) fmt --all --check
+	@$(WITH_LIBTORCH) $(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@$(WITH_LIBTORCH) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+install: build ## Installs both programs and libtorch under PREFIX (~/.local by default).
+	@$(WITH_LIBTORCH) $(PYTHON) scripts/install.py "$(PREFIX)"
+
+uninstall: ## Removes what `make install` put under PREFIX.
+	@$(PYTHON) scripts/install.py --remove "$(PREFIX)"
+
+bench: build ## Compares with torch-lr-finder, side by side (fetches PyTorch for Python, several GB).
+	@$(PYTHON) scripts/bench.py
+
+env: ## Prints what cargo needs in the environment: eval "$$(make -s env)"
+	@$(WITH_LIBTORCH) echo "export LIBTORCH='$$LIBTORCH'"
+
+clean: ## Removes the build folder (not the cached libtorch).
+	@$(CARGO) clean
