@@ -1,1 +1,16 @@
-//! Under construction.
+//! What a sweep leaves behind, and what people see of it.
+//!
+//! - [`document`]: [`SweepDocument`], everything that is known of a sweep that has ended; `sweep.json`.
+//! - [`files`]: writes a document into a folder: `sweep.json`, two CSV files, two pictures.
+//! - [`plot`]: the picture, as SVG and as PNG, without a display.
+//! - [`terminal`]: live progress, the plan, the summary, the table of hyperparameters.
+//!
+//! Everything that is read off a curve comes from `rangefinder-sweep`; nothing is computed here
+//! but where to draw it.
+
+pub mod document;
+pub mod files;
+pub mod plot;
+pub mod terminal;
+
+pub use document::SweepDocument;

@@ -1,0 +1,227 @@
+//! A document from what the state machine and the rule know.
+
+use super::{
+    AttemptDocument, Curve, FORMAT, Losses, ReplicaDocument, Status, Stop, SweepDocument,
+    TaskDocument, Timings,
+};
+use rangefinder_proto::v1::SweepSpec;
+use rangefinder_sweep::curve::StopReason;
+use rangefinder_sweep::event::{Observation, Outcome};
+use rangefinder_sweep::plan::Warning;
+use rangefinder_sweep::state::{Attempt, ReplicaResult, SweepResult, TaskResult};
+use rangefinder_sweep::suggest::{Answer, Value};
+use std::collections::BTreeMap;
+
+/// What a document is made from.
+#[derive(Clone, Debug)]
+pub struct Parts<'a> {
+    /// The specification with every field that applies set.
+    pub spec: &'a SweepSpec,
+    /// Learning rate of every planned step.
+    pub learning_rates: &'a [f64],
+    /// What is known of the sweep; one that has not ended counts as cancelled.
+    pub result: &'a SweepResult,
+    /// What was read off the curve; `None` when there is nothing to read.
+    pub answer: Option<&'a Answer>,
+    /// What the method gives on each replica alone, in their order. May be empty: then a single
+    /// replica gets the answer's own value.
+    pub replica_values: &'a [Option<Value>],
+    /// Versions of the parts that took part.
+    pub versions: BTreeMap<String, String>,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+impl SweepDocument {
+    /// Puts together what is known.
+    #[must_use]
+    pub fn new(parts: Parts<'_>) -> Self {
+        let Parts {
+            spec,
+            learning_rates,
+            result,
+            answer,
+            replica_values,
+            versions,
+            timings,
+        } = parts;
+        let (status, failure) = match &result.outcome {
+            Some(Outcome::Completed) => (Status::Completed, None),
+            Some(Outcome::Cancelled) | None => (Status::Cancelled, None),
+            Some(Outcome::Failed(failure)) => (Status::Failed, Some(failure.clone())),
+        };
+        let alone = result.replicas.len() == 1;
+        let replicas: Vec<_> = result
+            .replicas
+            .iter()
+            .enumerate()
+            .map(|(index, replica)| {
+                let smoothed = answer.and_then(|answer| answer.smoothed.get(index));
+                let value = match replica_values.get(index) {
+                    Some(value) => value.clone(),
+                    None if alone => answer.and_then(|answer| answer.rule_value.clone()),
+                    None => None,
+                };
+                replica_document(replica, smoothed.cloned().unwrap_or_default(), value)
+            })
+            .collect();
+        let stop = replicas
+            .iter()
+            .min_by_key(|replica| replica.curve.loss.len())
+            .map_or_else(
+                || Stop {
+                    reason: stop_without_curve(status),
+                    step: None,
+                },
+                |replica| replica.stop,
+            );
+        let mean = answer.map(|answer| answer.mean.clone()).unwrap_or_default();
+        Self {
+            format: FORMAT,
+            status,
+            failure,
+            spec: spec.clone(),
+            described: result.described.clone(),
+            probe: result.probe,
+            plan: result.plan.clone(),
+            steps: u32::try_from(learning_rates.len()).unwrap_or(u32::MAX),
+            effective_batch_size: result
+                .described
+                .as_ref()
+                .map(|described| described.effective_batch_size)
+                .filter(|size| *size > 0),
+            learning_rates: learning_rates.to_vec(),
+            suggestion: answer.and_then(|answer| answer.suggestion.clone()),
+            rule_value: answer.and_then(|answer| answer.rule_value.clone()),
+            verdict: answer.map(|answer| answer.verdict.clone()),
+            methods: answer
+                .map(|answer| answer.methods.clone())
+                .unwrap_or_default(),
+            warnings: warnings(result, answer),
+            stop,
+            curve: mean_curve(&replicas, mean),
+            replicas,
+            versions,
+            timings,
+        }
+    }
+}
+
+fn stop_without_curve(status: Status) -> StopReason {
+    match status {
+        Status::Failed => StopReason::Failed,
+        Status::Completed | Status::Cancelled => StopReason::Cancelled,
+    }
+}
+
+/// Those of the plan, the overlaps and the answer, each once.
+fn warnings(result: &SweepResult, answer: Option<&Answer>) -> Vec<Warning> {
+    let mut all: Vec<Warning> = Vec::new();
+    let plan = result.plan.iter().flat_map(|plan| &plan.warnings);
+    let answer = answer.iter().flat_map(|answer| &answer.warnings);
+    for warning in plan.chain(&result.warnings).chain(answer) {
+        if !all.contains(warning) {
+            all.push(warning.clone());
+        }
+    }
+    all
+}
+
+fn replica_document(
+    replica: &ReplicaResult,
+    smoothed: Vec<f64>,
+    suggestion: Option<Value>,
+) -> ReplicaDocument {
+    let Losses { step, lr, loss } = losses(&replica.curve);
+    ReplicaDocument {
+        tasks: replica.tasks.iter().map(task_document).collect(),
+        stop: Stop {
+            reason: replica.stop,
+            step: step.last().copied(),
+        },
+        curve: Curve {
+            step,
+            lr,
+            loss,
+            smoothed,
+        },
+        overlaps: replica.overlaps.clone(),
+        suggestion,
+    }
+}
+
+fn task_document(result: &TaskResult) -> TaskDocument {
+    let task = &result.task;
+    TaskDocument {
+        id: task.id,
+        segment: task.segment,
+        warm_up_start: task.warm_up_start,
+        start: task.start,
+        end: task.end,
+        attempts: result.attempts.iter().map(attempt_document).collect(),
+    }
+}
+
+fn attempt_document(attempt: &Attempt) -> AttemptDocument {
+    AttemptDocument {
+        worker: attempt.worker.clone(),
+        token: attempt.token,
+        started_ms: attempt.started_ms,
+        ended_ms: attempt.ended_ms,
+        outcome: attempt.outcome.clone(),
+        losses: losses(&attempt.observations),
+    }
+}
+
+fn losses(observations: &[Observation]) -> Losses {
+    Losses {
+        step: observations
+            .iter()
+            .map(|observation| observation.step)
+            .collect(),
+        lr: observations
+            .iter()
+            .map(|observation| observation.lr)
+            .collect(),
+        loss: observations
+            .iter()
+            .map(|observation| observation.loss)
+            .collect(),
+    }
+}
+
+/// The curve of the only replica, or the mean of all as far as all go.
+fn mean_curve(replicas: &[ReplicaDocument], smoothed: Vec<f64>) -> Curve {
+    let Some(shortest) = replicas
+        .iter()
+        .min_by_key(|replica| replica.curve.loss.len())
+    else {
+        return Curve::default();
+    };
+    let curve = &shortest.curve;
+    if replicas.len() == 1 {
+        let smoothed = if smoothed.is_empty() {
+            curve.smoothed.clone()
+        } else {
+            smoothed
+        };
+        return Curve {
+            smoothed,
+            ..curve.clone()
+        };
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a count of replicas is small")]
+    let count = replicas.len() as f64;
+    let mut loss = vec![0.0; curve.loss.len()];
+    for replica in replicas {
+        for (sum, value) in loss.iter_mut().zip(&replica.curve.loss) {
+            *sum += value / count;
+        }
+    }
+    Curve {
+        step: curve.step.clone(),
+        lr: curve.lr.clone(),
+        loss,
+        smoothed,
+    }
+}
