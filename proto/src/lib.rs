@@ -5,7 +5,7 @@
 //! - [`threshold`]: how `early_stop_threshold` is written where people write it.
 
 /// Generated messages and services of `rangefinder.v1`.
-#[expect(clippy::all, reason = "generated code")]
+#[expect(clippy::all, clippy::allow_attributes, reason = "generated code")]
 pub mod v1 {
     tonic::include_proto!("rangefinder.v1");
 }
