@@ -37,7 +37,7 @@ uninstall: ## Removes what `make install` put under PREFIX.
 	@$(PYTHON) scripts/install.py --remove "$(PREFIX)"
 
 bench: build ## Compares with torch-lr-finder, side by side (fetches PyTorch for Python, several GB).
-	@$(PYTHON) scripts/bench.py
+	@$(PYTHON) scripts/bench
 
 env: ## Prints what cargo needs in the environment: eval "$$(make -s env)"
 	@$(WITH_LIBTORCH) echo "export LIBTORCH='$$LIBTORCH'"
