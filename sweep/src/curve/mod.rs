@@ -1,4 +1,12 @@
 //! Merging, smoothing, the divergence stop, the self-check of overlaps.
+//!
+//! - [`ema`]: causal smoothing, as a running sweep and other tools do it.
+//! - [`stop`]: where a curve stops.
+
+pub mod ema;
+pub mod stop;
+
+pub use stop::StopDetector;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,9 @@
 //! The suggestion, its verdict and interval; other tools' methods and profiles.
 
+mod names;
+
+pub use names::UnknownName;
+
 use crate::plan::Warning;
 use serde::{Deserialize, Serialize};
 
