@@ -1,142 +1,26 @@
 //! How a sweep is split into tasks, and what that costs.
 //!
-//! The tables and laws quoted are those of `docs/method.md`.
+//! The laws and tables used here are those of `docs/method.md`: a segment that starts d decades
+//! before its boundary forgets its start to 10^-d; momentum adds 1/(1-beta) steps.
+//!
+//! - [`model`]: requests, tasks, plans.
+//! - [`split`]: the names of the modes.
+//! - [`warm_up`]: where a segment must start, and what the probe lets it leave out.
+//! - [`boundaries`]: where to cut, so that the longest task is as short as it can be.
+//! - [`shape`]: how many segments and replicas.
+//! - [`makespan`]: in which order tasks are given out, and how long that takes.
+//! - [`fidelity`]: the error that was measured for such splits.
+//! - [`warnings`]: what people should know.
 
-use crate::ids::TaskId;
-use crate::schedule::Range;
-use serde::{Deserialize, Serialize};
+mod boundaries;
+mod fidelity;
+mod makespan;
+mod model;
+mod shape;
+mod split;
+mod warm_up;
+mod warnings;
 
-/// How the work is asked to be split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// As many segments as pay, the remaining workers as replicas.
-    Auto,
-    /// One task.
-    None,
-    /// Contiguous ranges of the steps.
-    Segments,
-    /// Full sweeps with data orders of their own.
-    Replicas,
-    /// Replicas that are each cut into segments.
-    Hybrid,
-}
-
-/// What the planner is asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlanRequest {
-    /// The range to sweep.
-    pub range: Range,
-    /// The mode asked for.
-    pub split: Split,
-    /// Segments a replica, where asked for.
-    pub segments: Option<u32>,
-    /// Replicas, where asked for.
-    pub replicas: Option<u32>,
-    /// Warm-up before a segment in decades of learning rate, 0 or more.
-    pub overlap_decades: f64,
-    /// Workers that will run the tasks, at least 1.
-    pub workers: u32,
-}
-
-/// What the planner knows of the optimizer and its data.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Trainability {
-    /// Momentum or Adam's beta1, 0 to below 1; `None` when unknown.
-    pub beta: Option<f64>,
-    /// Whether the optimizer normalises its steps (Adam and kin), so that |gradient|_1 counts.
-    pub adaptive: bool,
-    /// Whether the data can be sought by step.
-    pub seekable: bool,
-    /// Whether batches and noise are replayed by global step.
-    pub replayable: bool,
-}
-
-/// What a probe at the initial weights found; lets warm-ups be pruned.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Probe {
-    /// Mean loss at the initial weights.
-    #[serde(with = "crate::number")]
-    pub initial_loss: f64,
-    /// Unbiased |mean gradient|^2.
-    #[serde(with = "crate::number")]
-    pub gradient_squared: f64,
-    /// |mean gradient|_1.
-    #[serde(with = "crate::number")]
-    pub gradient_l1: f64,
-    /// Seconds a step.
-    #[serde(with = "crate::number")]
-    pub seconds_per_step: f64,
-    /// Peak memory in bytes, 0 when unknown.
-    pub peak_memory_bytes: u64,
-}
-
-/// A unit of work of one worker: steps [warm_up_start, end), of which [start, end) are its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
-    /// Its index in the plan.
-    pub id: TaskId,
-    /// The replica it belongs to.
-    pub replica: u32,
-    /// The segment within the replica.
-    pub segment: u32,
-    /// Global step at which it starts from the initial weights.
-    pub warm_up_start: u32,
-    /// First global step that it owns.
-    pub start: u32,
-    /// Global step before which it ends.
-    pub end: u32,
-}
-
-impl Task {
-    /// Steps to run, warm-up included.
-    #[must_use]
-    pub fn steps(&self) -> u32 {
-        self.end - self.warm_up_start
-    }
-}
-
-/// How a sweep is split, and what that costs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    /// The mode that was chosen, never `Auto`.
-    pub split: Split,
-    /// Segments a replica.
-    pub segments: u32,
-    /// Replicas.
-    pub replicas: u32,
-    /// Workers it was made for.
-    pub workers: u32,
-    /// The tasks, by replica, then by segment; `tasks[i].id == TaskId(i)`.
-    pub tasks: Vec<Task>,
-    /// Full warm-up of a segment in steps, before pruning.
-    pub warm_up_steps: u32,
-    /// First step at which the learning rates before it matter (SEGMENTS: s_eps); 0 without a probe.
-    pub pruned_before: u32,
-    /// Steps of the longest chain of tasks on one worker.
-    pub critical_path_steps: u32,
-    /// Steps of all tasks together.
-    pub total_steps: u32,
-    /// Steps that the same replicas take unsplit.
-    pub unsplit_steps: u32,
-    /// Unsplit steps on one worker over the critical path.
-    pub speed_up: f64,
-    /// What no number of segments exceeds: all decades over the overlap's; infinite for unsplit plans.
-    #[serde(with = "crate::number")]
-    pub speed_up_bound: f64,
-    /// Error of the suggestion that SEGMENTS.md measured for such a split, in decades; 0 if unsplit.
-    pub expected_error_decades: f64,
-    /// Upward bias of the suggestion that was measured for such a split, in decades; 0 if unsplit.
-    pub expected_bias_decades: f64,
-    /// What people should know before it runs.
-    pub warnings: Vec<Warning>,
-}
-
-/// A notice or warning about a plan or a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Warning {
-    /// Stable code in snake case, such as `overlap_short`.
-    pub code: String,
-    /// One sentence with the numbers and the remedy.
-    pub message: String,
-}
+pub use model::{Plan, PlanRequest, Probe, Split, Task, Trainability, Warning};
+pub use shape::{could_use_probe, plan};
+pub use split::UnknownSplit;
