@@ -165,6 +165,8 @@ def unpack(wheel, made):
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
             name = info.filename
+            if info.is_dir() or ".." in name.split("/"):
+                continue
             if os.path.basename(name) in LIBRARIES:
                 target = os.path.join("lib", os.path.basename(name))
             elif name.startswith("torch/include/"):
@@ -172,8 +174,6 @@ def unpack(wheel, made):
             elif ".dist-info/" in name and "license" in name.lower() or name.endswith("/NOTICE"):
                 target = os.path.join("licenses", os.path.basename(wheel).split("-")[0], os.path.basename(name))
             else:
-                continue
-            if name.endswith("/") or ".." in name.split("/"):
                 continue
             path = os.path.join(made, target)
             os.makedirs(os.path.dirname(path), exist_ok=True)
