@@ -1,9 +1,13 @@
 //! What a sweep is asked to be.
 //!
+//! - [`fields`]: the fields of the specification, as its definition lists them.
+//! - [`names`]: the names that people may write, and the nearest to what they wrote.
 //! - [`Resolved`], [`resolve`]: a specification checked and completed, all mistakes at once.
 
+pub mod fields;
+pub mod names;
 mod resolve;
 mod resolved;
 
-pub use resolve::resolve;
+pub use resolve::{most_workers, resolve};
 pub use resolved::{AnswerSettings, Device, Resolved};

@@ -1,0 +1,144 @@
+//! The names that people may write, and the nearest one to what they wrote.
+
+use rangefinder_sweep::plan::Split;
+use rangefinder_sweep::schedule::Mode;
+use rangefinder_sweep::suggest::{Method, Profile};
+
+/// Built-in models.
+pub const MODELS: [&str; 2] = ["mlp", "cnn"];
+/// Embedded data.
+pub const DATA: [&str; 1] = ["digits"];
+/// Endings of files of data.
+pub const DATA_FILES: [&str; 3] = [".npz", ".safetensors", ".npy"];
+/// Losses.
+pub const LOSSES: [&str; 3] = ["cross_entropy", "mse", "module"];
+/// Optimizers.
+pub const OPTIMIZERS: [&str; 4] = ["sgd", "adam", "adamw", "rmsprop"];
+
+/// How the learning rate grows.
+pub const MODES: [(&str, Mode); 2] = [("exponential", Mode::Exponential), ("linear", Mode::Linear)];
+
+/// How the work is split.
+pub const SPLITS: [(&str, Split); 5] = [
+    ("auto", Split::Auto),
+    ("none", Split::None),
+    ("segments", Split::Segments),
+    ("replicas", Split::Replicas),
+    ("hybrid", Split::Hybrid),
+];
+
+/// Presets of the overlap, in decades of learning rate.
+pub const OVERLAPS: [(&str, f64); 3] = [("fast", 0.5), ("default", 1.0), ("faithful", 2.0)];
+
+/// How a learning rate is read off a curve.
+pub const METHODS: [(&str, Method); 9] = [
+    ("auto", Method::Auto),
+    ("drop50", Method::Drop50),
+    ("drop80", Method::Drop80),
+    ("drop95", Method::Drop95),
+    ("steepest", Method::Steepest),
+    ("gmean", Method::Gmean),
+    ("minimum", Method::Minimum),
+    ("valley", Method::Valley),
+    ("slide", Method::Slide),
+];
+
+/// fastai's own methods; its default comes first.
+pub const FASTAI_METHODS: [(&str, Method); 4] = [
+    ("valley", Method::Valley),
+    ("slide", Method::Slide),
+    ("minimum", Method::Minimum),
+    ("steepest", Method::Steepest),
+];
+
+/// Tools that are reproduced.
+pub const PROFILES: [(&str, Profile); 5] = [
+    ("lightning", Profile::Lightning),
+    ("lightning-0.7.6", Profile::Lightning076),
+    ("fastai", Profile::Fastai),
+    ("torch-lr-finder", Profile::TorchLrFinder),
+    ("ignite", Profile::Ignite),
+];
+
+/// The known name that someone who wrote `word` most likely meant: a third of its letters may be
+/// wrong or swapped, or its end missing.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |name: &str| name.to_lowercase().replace('-', "_");
+    let word = plain(word);
+    let slips = |name: &str| {
+        if word.len() >= 3 && name.starts_with(&word) {
+            return 0;
+        }
+        strsim::damerau_levenshtein(&word, name)
+    };
+    known
+        .into_iter()
+        .map(|name| (slips(&plain(name)), name))
+        .filter(|(slips, name)| *slips <= (name.chars().count() / 3).max(1))
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, name)| name)
+}
+
+/// `` `a`, `b` or `c` ``.
+pub fn any_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match quoted.pop() {
+        None => String::new(),
+        Some(last) if quoted.is_empty() => last,
+        Some(last) => format!("{} or {last}", quoted.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn serialized(value: &impl serde::Serialize) -> String {
+        serde_json::to_value(value)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn what_people_write_is_what_results_say() {
+        for (name, value) in METHODS {
+            assert_eq!(name, serialized(&value));
+        }
+        for (name, value) in PROFILES {
+            assert_eq!(name, serialized(&value));
+        }
+        for (name, value) in MODES {
+            assert_eq!(name, serialized(&value));
+        }
+        for (name, value) in SPLITS {
+            assert_eq!(name, serialized(&value));
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_finds_its_name() {
+        assert_eq!(nearest("adamW", OPTIMIZERS), Some("adamw"));
+        assert_eq!(nearest("cross-entropy", LOSSES), Some("cross_entropy"));
+        assert_eq!(
+            nearest("torch_lr_finder", PROFILES.map(|p| p.0)),
+            Some("torch-lr-finder")
+        );
+        assert_eq!(nearest("mpl", MODELS), Some("mlp"));
+        assert_eq!(
+            nearest("exp", MODES.map(|mode| mode.0)),
+            Some("exponential")
+        );
+        assert_eq!(nearest("zzz", OPTIMIZERS), None);
+        assert_eq!(nearest("cuda", ["auto", "cpu"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_word_is_compared_without_panic(word in ".*") {
+            nearest(&word, OPTIMIZERS);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! All that is wrong with a specification, gathered before anything is said.
+
+use crate::names::{any_of, nearest};
+use rangefinder_sweep::event::FieldError;
+use std::fmt::Display;
+
+/// Mistakes found so far.
+#[derive(Default)]
+pub(super) struct Mistakes(Vec<FieldError>);
+
+impl Mistakes {
+    /// Notes a mistake: the field, what is wrong with its value, what to do.
+    pub(super) fn add(&mut self, field: &str, message: impl Display, remedy: impl Display) {
+        self.0.push(FieldError {
+            field: field.to_owned(),
+            message: message.to_string(),
+            remedy: remedy.to_string(),
+        });
+    }
+
+    /// Notes that a field is set which means nothing here, such as `beta1` with `sgd`.
+    pub(super) fn does_not_apply(&mut self, field: &str, set: bool, here: &str, applies: &str) {
+        if set {
+            self.add(
+                field,
+                format!("does not apply to {here}"),
+                format!("remove it, or use it with {applies}"),
+            );
+        }
+    }
+
+    /// What a name stands for; an unknown one is noted and `fallback` goes on in its place.
+    pub(super) fn choose<T: Copy>(
+        &mut self,
+        field: &str,
+        name: &str,
+        known: &[(&str, T)],
+        fallback: T,
+    ) -> T {
+        if let Some((_, value)) = known.iter().find(|(known, _)| *known == name) {
+            return *value;
+        }
+        self.unknown(field, name, known.iter().map(|(known, _)| *known));
+        fallback
+    }
+
+    /// Notes an unknown name.
+    pub(super) fn unknown<'a>(
+        &mut self,
+        field: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str> + Clone,
+    ) {
+        let remedy = match nearest(name, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "use one of those".to_owned(),
+        };
+        self.add(
+            field,
+            format!("`{name}` is unknown; expected {}", any_of(known)),
+            remedy,
+        );
+    }
+
+    /// Everything found, in the order of the fields of the specification.
+    pub(super) fn into_result(mut self) -> Result<(), Vec<FieldError>> {
+        let place = |error: &FieldError| {
+            crate::fields::all()
+                .iter()
+                .position(|field| field.name == error.field)
+        };
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.0.sort_by_key(place);
+        Err(self.0)
+    }
+}
