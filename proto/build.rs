@@ -4,6 +4,11 @@
 //! table of keys in configuration files (serde), and the flags of the command line (clap). Its
 //! comments are the help texts.
 
+#[path = "src/sections.rs"]
+mod sections;
+
+use prost_types::FileDescriptorSet;
+use prost_types::field_descriptor_proto::{Label, Type};
 use std::error::Error;
 
 const FILES: [&str; 2] = ["rangefinder/v1/sweep.proto", "rangefinder/v1/worker.proto"];
@@ -49,6 +54,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         "#[serde(with = \"crate::threshold\")] \
          #[cfg_attr(feature = \"cli\", arg(value_parser = crate::threshold::parse))]",
     );
+    builder = builder.field_attribute(
+        format!("{SPEC}.overlap"),
+        "#[serde(deserialize_with = \"crate::overlap::deserialize\")]",
+    );
+    for (name, attributes) in by_descriptor(&descriptors) {
+        builder = builder.field_attribute(format!("{SPEC}.{name}"), attributes);
+    }
     builder.compile_fds(descriptors)?;
 
     // clap's derive knows `Option` and `Vec` by their bare names only.
@@ -58,4 +70,31 @@ fn main() -> Result<(), Box<dyn Error>> {
         .replace("::prost::alloc::vec::Vec<", "Vec<");
     std::fs::write(generated, code)?;
     Ok(())
+}
+
+/// Name and attributes of each field. An absent field is absent in JSON too. On the command line
+/// a field stands under its heading; and a negative number is a value, which is refused by name,
+/// not taken for an unknown flag.
+fn by_descriptor(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {
+    let messages = descriptors.file.iter().flat_map(|file| &file.message_type);
+    messages
+        .filter(|message| message.name() == "SweepSpec")
+        .flat_map(|message| &message.field)
+        .map(|field| {
+            let absent = match field.label() {
+                Label::Repeated => "Vec::is_empty",
+                _ => "Option::is_none",
+            };
+            let heading = sections::of(field.number());
+            let negative = !matches!(field.r#type(), Type::String | Type::Bool);
+            (
+                field.name().to_owned(),
+                format!(
+                    "#[serde(skip_serializing_if = \"{absent}\")] \
+                     #[cfg_attr(feature = \"cli\", arg(help_heading = \"{heading}\", \
+                     allow_negative_numbers = {negative}))]"
+                ),
+            )
+        })
+        .collect()
 }
