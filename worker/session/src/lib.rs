@@ -1,5 +1,34 @@
 //! A worker's side of the protocol, driving any trainer. Does not link libtorch.
 //!
+//! The map:
 //! - [`trainer`]: what a trainer must be able to do.
+//! - [`options`]: how a worker is told whom to join; one contract for every way to start it.
+//! - [`Session`]: the whole, `Options` and a trainer in, [`End`] or [`Error`] out. It collects what
+//!   happens, lets `machine` decide, and does what that says.
+//! - `machine`: the decisions, sans-IO. `ledger`: leases held and what is not acknowledged.
+//!   `work`: orders, checked. `pace`: jitter and back-off.
+//! - `runner`: the trainer's thread. `mailbox`: what it leaves for the session. `panics`: what
+//!   becomes of its panics.
+//! - `link`: one gRPC connection.
+//! - [`shutdown`]: how a process learns that it should end.
+//! - `mock` (feature `mock`): a trainer of analytic losses that behaves as it is told to.
 
+mod error;
+mod ledger;
+mod link;
+mod machine;
+mod mailbox;
+#[cfg(feature = "mock")]
+pub mod mock;
+pub mod options;
+mod pace;
+mod panics;
+mod runner;
+mod session;
+pub mod shutdown;
 pub mod trainer;
+mod work;
+
+pub use error::{End, Error, OptionsError};
+pub use options::{Credential, Options, Timing};
+pub use session::Session;

@@ -1,0 +1,112 @@
+//! How a session ends.
+
+use std::io;
+use std::time::Duration;
+
+/// How a session ends without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The coordinator told the worker to leave.
+    Drained,
+    /// The process was told to end.
+    ShutDown,
+    /// Standard input reached its end: the coordinator is gone.
+    CoordinatorGone,
+}
+
+/// Why a session cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The credential is not the coordinator's.
+    #[error(
+        "the coordinator at {coordinator} rejected this worker's credential ({message}): give the \
+         worker the token of this coordinator, in RANGEFINDER_TOKEN or RANGEFINDER_TOKEN_FILE"
+    )]
+    Credential {
+        /// Address of the coordinator.
+        coordinator: String,
+        /// Its words.
+        message: String,
+    },
+    /// The coordinator does not speak this worker's protocol, or does not want this worker.
+    #[error(
+        "the coordinator at {coordinator} refused this worker, which speaks protocol version \
+         {version} ({message}): run coordinator and workers of the same release, each worker with \
+         a RANGEFINDER_WORKER_ID of its own"
+    )]
+    Refused {
+        /// Address of the coordinator.
+        coordinator: String,
+        /// Version that the worker speaks.
+        version: u32,
+        /// The coordinator's words.
+        message: String,
+    },
+    /// No coordinator answered.
+    #[error(
+        "no coordinator answered at {coordinator} for {} s ({cause}): check that it is running \
+         and that RANGEFINDER_COORDINATOR names its address", silence.as_secs_f64().round()
+    )]
+    Unreachable {
+        /// Address of the coordinator.
+        coordinator: String,
+        /// How long there was no word from it.
+        silence: Duration,
+        /// What happened to the last attempt.
+        cause: String,
+    },
+    /// The trainer's thread could not be started.
+    #[error("failed to start the trainer's thread ({0}): raise the limit of threads and memory")]
+    Thread(#[from] io::Error),
+    /// The trainer's thread is gone.
+    #[error("the trainer's thread ended unexpectedly: this is a defect of the worker; restart it")]
+    TrainerGone,
+}
+
+/// What is wrong with the environment.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionsError {
+    /// A variable is needed.
+    #[error("{variable} is not set: {remedy}")]
+    Missing {
+        /// Its name.
+        variable: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A variable makes no sense.
+    #[error("{variable} is {value:?}: {expected}")]
+    Invalid {
+        /// Its name.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The credential makes no sense.
+    #[error(
+        "the credential of {origin} cannot be used: {problem}; give the token as the coordinator \
+         wrote it"
+    )]
+    Credential {
+        /// Where it came from.
+        origin: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The file of the credential cannot be read.
+    #[error(
+        "failed to read RANGEFINDER_TOKEN_FILE={path} ({source}): give the path of a file that \
+         this user may read"
+    )]
+    TokenFile {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// There are two credentials.
+    #[error("both RANGEFINDER_TOKEN and RANGEFINDER_TOKEN_FILE are set: unset one of them")]
+    TwoCredentials,
+}

@@ -1,0 +1,164 @@
+//! One connection to the coordinator.
+
+use crate::error::Error;
+use crate::machine::Closed;
+use crate::options::Options;
+use rangefinder_proto::v1;
+use rangefinder_proto::v1::worker_service_client::WorkerServiceClient;
+use std::error::Error as _;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::transport::Endpoint;
+use tonic::{Code, Request, Status};
+
+/// Messages that wait for the network before the session holds back.
+const OUTBOUND: usize = 16;
+/// Messages that wait for the session before the network is held back.
+const INBOUND: usize = 64;
+
+/// What a connection brings.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    Message(Box<v1::ConnectResponse>),
+    Closed(Closed),
+}
+
+/// A connection, made and read by a task of its own; dropping it hangs up.
+pub(crate) struct Link {
+    outbound: mpsc::Sender<v1::ConnectRequest>,
+    inbound: mpsc::Receiver<LinkEvent>,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Link {
+    /// Begins to connect; `hello` is the first message.
+    pub(crate) fn dial(options: &Options, hello: v1::Hello) -> Self {
+        let (outbound, requests) = mpsc::channel(OUTBOUND);
+        let (events, inbound) = mpsc::channel(INBOUND);
+        let first = v1::ConnectRequest {
+            message: Some(v1::connect_request::Message::Hello(hello)),
+        };
+        let queued = outbound.try_send(first);
+        debug_assert!(queued.is_ok(), "a new channel has room");
+        let options = options.clone();
+        let task = AbortOnDropHandle::new(tokio::spawn(async move {
+            let closed = talk(&options, requests, &events).await;
+            let _session_is_gone = events.send(LinkEvent::Closed(closed)).await;
+        }));
+        Self {
+            outbound,
+            inbound,
+            task,
+        }
+    }
+
+    /// What the connection brings next. Safe to cancel.
+    pub(crate) async fn next(&mut self) -> LinkEvent {
+        let lost = || LinkEvent::Closed(Closed::Lost("the connection ended".to_owned()));
+        self.inbound.recv().await.unwrap_or_else(lost)
+    }
+
+    /// A handle for [`room`].
+    pub(crate) fn outbound(&self) -> mpsc::Sender<v1::ConnectRequest> {
+        self.outbound.clone()
+    }
+
+    /// Room for one message, if there is any.
+    pub(crate) fn try_reserve(&self) -> Option<mpsc::Permit<'_, v1::ConnectRequest>> {
+        self.outbound.try_reserve().ok()
+    }
+
+    /// Says all that was sent, then hangs up; waits no longer than `patience` for the coordinator.
+    pub(crate) async fn close(self, patience: Duration) {
+        let Self {
+            outbound,
+            mut inbound,
+            task,
+        } = self;
+        drop(outbound);
+        let drained = async { while inbound.recv().await.is_some() {} };
+        let _late = tokio::time::timeout(patience, drained).await;
+        drop(task);
+    }
+}
+
+/// Waits until there is room for a message. Safe to cancel.
+pub(crate) async fn room(outbound: &mpsc::Sender<v1::ConnectRequest>) {
+    if outbound.reserve().await.is_err() {
+        // The connection is gone, which `Link::next` will say.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn talk(
+    options: &Options,
+    requests: mpsc::Receiver<v1::ConnectRequest>,
+    events: &mpsc::Sender<LinkEvent>,
+) -> Closed {
+    let timing = &options.timing;
+    let endpoint = Endpoint::from(options.coordinator.clone())
+        .connect_timeout(timing.connect)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(timing.keepalive_interval)
+        .keep_alive_timeout(timing.keepalive)
+        .keep_alive_while_idle(true);
+    let channel = match endpoint.connect().await {
+        Ok(channel) => channel,
+        Err(error) => return Closed::Lost(innermost(&error)),
+    };
+    let mut request = Request::new(ReceiverStream::new(requests));
+    request
+        .metadata_mut()
+        .insert("authorization", options.credential.header());
+    let mut responses = match WorkerServiceClient::new(channel).connect(request).await {
+        Ok(response) => response.into_inner(),
+        Err(status) => return classify(options, &status),
+    };
+    loop {
+        match responses.message().await {
+            Ok(Some(message)) => {
+                let event = LinkEvent::Message(Box::new(message));
+                if events.send(event).await.is_err() {
+                    return Closed::Lost("the session hung up".to_owned());
+                }
+            }
+            Ok(None) => return Closed::Lost("the coordinator closed the stream".to_owned()),
+            Err(status) => return classify(options, &status),
+        }
+    }
+}
+
+/// Whether it is of use to try again after `status`.
+fn classify(options: &Options, status: &Status) -> Closed {
+    let coordinator = options.coordinator.to_string();
+    let message = status.message().to_owned();
+    match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => Closed::Refused(Error::Credential {
+            coordinator,
+            message,
+        }),
+        Code::FailedPrecondition
+        | Code::InvalidArgument
+        | Code::Unimplemented
+        | Code::AlreadyExists => Closed::Refused(Error::Refused {
+            coordinator,
+            version: rangefinder_proto::PROTOCOL_VERSION,
+            message,
+        }),
+        code => Closed::Lost(format!("{code}: {message}")),
+    }
+}
+
+/// The cause behind all causes: "transport error" alone helps nobody.
+fn innermost(error: &tonic::transport::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if error.source().is_none() {
+        return error.to_string();
+    }
+    cause.to_string()
+}

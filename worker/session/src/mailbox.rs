@@ -1,0 +1,123 @@
+//! Where the trainer's thread leaves what the session has to know, without ever waiting for it.
+//!
+//! The session is woken for the first loss, and again for a full batch or the end of the work, so
+//! that a fast trainer pays for two wake-ups a batch and not for one a step.
+
+use crate::trainer::StepLoss;
+use crate::work::Outcome;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Losses that make a batch worth sending at once.
+const BATCH: usize = 64;
+/// How long a loss waits for others at most.
+const DELAY: Duration = Duration::from_millis(50);
+
+/// What has happened since the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// The lease of the work.
+    pub(crate) token: u64,
+    /// Steps run so far.
+    pub(crate) progress: u64,
+    /// New losses, in step order.
+    pub(crate) losses: Vec<StepLoss>,
+    /// How the work ended, if it has.
+    pub(crate) ended: Option<Ended>,
+}
+
+/// The trainer is free again.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Ended {
+    /// The work is over.
+    With(Outcome),
+    /// It was told to stop.
+    Aborted,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    report: Mutex<(Report, Option<Instant>)>,
+    changed: Notify,
+}
+
+impl Mailbox {
+    /// New work begins.
+    pub(crate) fn begin(&self, token: u64) {
+        *self.lock() = (
+            Report {
+                token,
+                ..Report::default()
+            },
+            None,
+        );
+    }
+
+    /// A step was run; `losses` are those known by now and are taken.
+    pub(crate) fn step(&self, progress: u64, losses: &mut Vec<StepLoss>) {
+        let mut guard = self.lock();
+        let (report, first) = &mut *guard;
+        report.progress = progress;
+        let before = report.losses.len();
+        report.losses.append(losses);
+        let after = report.losses.len();
+        let is_first = before == 0 && after > 0;
+        if is_first {
+            *first = Some(Instant::now());
+        }
+        if is_first || (before < BATCH && after >= BATCH) {
+            drop(guard);
+            self.changed.notify_one();
+        }
+    }
+
+    /// The work is over.
+    pub(crate) fn end(&self, ended: Ended) {
+        self.lock().0.ended = Some(ended);
+        self.changed.notify_one();
+    }
+
+    /// Waits for something worth looking at: a full batch, the end, or a loss that has waited long
+    /// enough. Safe to cancel.
+    pub(crate) async fn ready(&self) {
+        loop {
+            let due = {
+                let (report, first) = &*self.lock();
+                if report.ended.is_some() || report.losses.len() >= BATCH {
+                    return;
+                }
+                first.map(|first| first + DELAY)
+            };
+            match due {
+                None => self.changed.notified().await,
+                Some(due) => tokio::select! {
+                    () = tokio::time::sleep_until(due) => return,
+                    () = self.changed.notified() => {}
+                },
+            }
+        }
+    }
+
+    /// Takes what there is.
+    pub(crate) fn take(&self) -> Report {
+        let mut guard = self.lock();
+        let (report, first) = &mut *guard;
+        *first = None;
+        let (token, progress) = (report.token, report.progress);
+        std::mem::replace(
+            report,
+            Report {
+                token,
+                progress,
+                ..Report::default()
+            },
+        )
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Report, Option<Instant>)> {
+        // Nothing here panics while it holds the lock.
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
