@@ -8,9 +8,21 @@
 //! Everything that is read off a curve comes from `rangefinder-sweep`; nothing is computed here
 //! but where to draw it.
 
+mod axes;
 pub mod document;
 pub mod files;
+mod numbers;
 pub mod plot;
 pub mod terminal;
+mod words;
 
 pub use document::SweepDocument;
+
+#[cfg(test)]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small"
+)]
+mod tests;

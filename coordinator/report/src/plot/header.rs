@@ -1,0 +1,113 @@
+//! What was trained, and the learning rate in large, or why there is none.
+
+use super::canvas::{Canvas, Style, colour, text_width};
+use crate::document::SweepDocument;
+use crate::numbers::learning_rate;
+use crate::words;
+
+const LEFT: f64 = 24.0;
+/// Characters of the small type that fit into a line.
+const COLUMNS: usize = 128;
+
+/// The largest line of the picture.
+pub(super) struct Headline {
+    pub text: String,
+    usable: bool,
+}
+
+/// The learning rate, or that there is none.
+pub(super) fn headline(document: &SweepDocument) -> Headline {
+    match words::usable(document) {
+        Some(suggestion) => Headline {
+            text: format!("Learning rate {}", learning_rate(suggestion.lr, 3)),
+            usable: true,
+        },
+        None if document
+            .verdict
+            .as_ref()
+            .is_some_and(|verdict| verdict.usable) =>
+        {
+            Headline {
+                text: "No suggestion from this method".to_owned(),
+                usable: false,
+            }
+        }
+        None => Headline {
+            text: "No usable learning rate".to_owned(),
+            usable: false,
+        },
+    }
+}
+
+/// Draws the header and returns where it ends.
+pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Headline) -> f64 {
+    let small = Style::new(13.0, colour::MUTED);
+    let described =
+        [words::trained(document), words::size(document)].map(|part| words::shorten(&part, 90));
+    let line = described
+        .iter()
+        .filter(|part| !part.is_empty())
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" · ");
+    canvas.text(
+        (LEFT, 32.0),
+        &words::shorten(&line, COLUMNS - 12),
+        Style::new(14.0, colour::INK).bold(),
+    );
+
+    let fill = if headline.usable {
+        colour::SUGGESTION
+    } else {
+        colour::INK
+    };
+    let large = Style::new(28.0, fill).bold();
+    canvas.text((LEFT, 70.0), &headline.text, large);
+    let mut y = 70.0;
+    if let Some(suggestion) = words::usable(document) {
+        let mut note = format!("by {}", suggestion.method);
+        if let Some(interval) = &suggestion.interval {
+            note = format!("{note}, {}", words::interval(interval));
+        }
+        canvas.text(
+            (LEFT + text_width(&headline.text, large) + 16.0, y),
+            &note,
+            small,
+        );
+    } else {
+        let mut lines = Vec::new();
+        if let Some(verdict) = &document.verdict {
+            lines.extend(words::wrap(&words::full_stop(&verdict.message), COLUMNS));
+        }
+        lines.extend(
+            rule_value(document)
+                .iter()
+                .flat_map(|line| words::wrap(line, COLUMNS)),
+        );
+        lines.truncate(4);
+        for line in lines {
+            y += 20.0;
+            canvas.text((LEFT, y), &line, small);
+        }
+    }
+    y += 24.0;
+    if let Some(status) = words::status(document) {
+        canvas.text(
+            (LEFT, y - 4.0),
+            &words::shorten(&status, COLUMNS),
+            Style::new(13.0, colour::INK).bold(),
+        );
+        y += 18.0;
+    }
+    y
+}
+
+/// What the rule or another tool says all the same.
+fn rule_value(document: &SweepDocument) -> Option<String> {
+    let value = document.rule_value.as_ref()?;
+    Some(format!(
+        "What {} would have given: {}. The grey ring marks it; it is not a suggestion.",
+        value.method,
+        learning_rate(value.lr, 3)
+    ))
+}

@@ -1,0 +1,270 @@
+//! Sentences that picture and terminal share.
+
+use crate::document::{Status, SweepDocument};
+use crate::numbers::{learning_rate, whole};
+use rangefinder_sweep::curve::StopReason;
+use rangefinder_sweep::plan::Plan;
+use rangefinder_sweep::suggest::{Interval, IntervalMethod, Suggestion};
+
+/// What may be trained with: the suggestion, unless the curve is not usable.
+///
+/// Another tool's profile suggests whatever the verdict; it is then not shown as a suggestion of
+/// ours.
+pub(crate) fn usable(document: &SweepDocument) -> Option<&Suggestion> {
+    let verdict = document.verdict.as_ref()?;
+    document.suggestion.as_ref().filter(|_| verdict.usable)
+}
+
+/// What was trained: model, data, optimizer.
+pub(crate) fn trained(document: &SweepDocument) -> String {
+    let spec = &document.spec;
+    let name = |text: &Option<String>| text.as_deref().map(|text| shorten(file_name(text), 40));
+    let mut parts = Vec::new();
+    match (name(&spec.model), name(&spec.data)) {
+        (Some(model), Some(data)) => parts.push(format!("{model} on {data}")),
+        (Some(one), None) | (None, Some(one)) => parts.push(one),
+        (None, None) => {}
+    }
+    let optimizer = spec.optimizer.as_deref();
+    parts.extend(
+        optimizer
+            .or(document.described.as_ref().map(|it| it.optimizer.as_str()))
+            .map(str::to_owned),
+    );
+    parts.join(", ")
+}
+
+/// The size of the sweep, which belongs beside every learning rate.
+pub(crate) fn size(document: &SweepDocument) -> String {
+    let mut parts = vec![count(document.steps, "step")];
+    if let Some(size) = document.effective_batch_size {
+        parts.push(format!("effective batch size {size}"));
+    }
+    parts.extend(document.plan.as_ref().and_then(split));
+    parts.join(", ")
+}
+
+/// How the work was split, where it was.
+pub(crate) fn split(plan: &Plan) -> Option<String> {
+    match (plan.segments, plan.replicas) {
+        (0 | 1, 0 | 1) => None,
+        (segments, 0 | 1) => Some(format!("{segments} segments")),
+        (0 | 1, replicas) => Some(format!("{replicas} replicas")),
+        (segments, replicas) => Some(format!("{replicas} replicas of {segments} segments")),
+    }
+}
+
+/// Why the curve ends before the range does; `None` when it does not.
+pub(crate) fn stop(document: &SweepDocument) -> Option<String> {
+    let reason = match document.stop.reason {
+        StopReason::Completed => return None,
+        StopReason::Diverged => "diverged",
+        StopReason::NonFinite => "loss not finite",
+        StopReason::DataExhausted => "data exhausted",
+        StopReason::Cancelled => "cancelled",
+        StopReason::Failed => "failed",
+    };
+    let place = document.stop.step.map(|step| {
+        let lr = document
+            .curve
+            .lr
+            .last()
+            .map(|lr| format!(" (lr {})", learning_rate(*lr, 2)));
+        format!(" at step {step}{}", lr.unwrap_or_default())
+    });
+    Some(format!("{reason}{}", place.unwrap_or_default()))
+}
+
+/// Whether the sweep came to its own end.
+pub(crate) fn status(document: &SweepDocument) -> Option<String> {
+    match document.status {
+        Status::Completed => None,
+        Status::Cancelled => Some("The sweep was cancelled: this is what it had.".to_owned()),
+        Status::Failed => {
+            let why = document
+                .failure
+                .as_ref()
+                .map_or("no reason was given", |it| &it.message);
+            Some(format!("The sweep failed: {}", full_stop(why)))
+        }
+    }
+}
+
+/// The interval in few words, for a picture.
+pub(crate) fn interval(interval: &Interval) -> String {
+    let method = match interval.method {
+        IntervalMethod::Bootstrap => "bootstrap",
+        IntervalMethod::StudentT => "t over replicas",
+    };
+    format!(
+        "{} % interval {} to {} ({method})",
+        percent(interval.level),
+        learning_rate(interval.low, 2),
+        learning_rate(interval.high, 2)
+    )
+}
+
+/// What the interval covers and what it does not.
+pub(crate) fn interval_meaning(interval: &Interval, replicas: usize) -> String {
+    match interval.method {
+        IntervalMethod::Bootstrap => "From a bootstrap of this one sweep: where the noise of its \
+             batches may have moved the suggestion. It says nothing about other initial weights, \
+             batch sizes or numbers of steps."
+            .to_owned(),
+        IntervalMethod::StudentT => format!(
+            "Student's t over {replicas} replicas: where other orders of the data may have moved \
+             the suggestion. It says nothing about other initial weights, batch sizes or numbers \
+             of steps."
+        ),
+    }
+}
+
+/// What splitting does to the suggestion, where it does something.
+pub(crate) fn bias(plan: &Plan) -> Option<String> {
+    if plan.segments < 2 {
+        return None;
+    }
+    let bias = percent(10f64.powf(plan.expected_bias_decades) - 1.0);
+    let direction = if plan.expected_bias_decades < 0.0 {
+        "low"
+    } else {
+        "high"
+    };
+    Some(format!(
+        "Split into {} segments: such a split was measured to suggest about {} % too {direction}, \
+         and to differ from an unsplit sweep by {:.2} decades on average; `--split none` avoids both.",
+        plan.segments,
+        bias.trim_start_matches('-'),
+        plan.expected_error_decades,
+    ))
+}
+
+/// `1 step`, `2 steps`.
+pub(crate) fn count(number: u32, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}
+
+/// A share as a whole number of per cent.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.0}", share * 100.0)
+}
+
+/// The sentence, ended.
+pub(crate) fn full_stop(text: &str) -> String {
+    let text = text.trim_end();
+    if text.is_empty() || text.ends_with(['.', '!', '?']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
+    }
+}
+
+/// Words in lines of at most `width` characters; a longer word is cut.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        let mut characters: Vec<char> = word.chars().collect();
+        if length > 0 && length + 1 + characters.len() > width {
+            lines.push(std::mem::take(&mut line));
+            length = 0;
+        }
+        if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        while characters.len() > width {
+            let rest = characters.split_off(width);
+            lines.push(characters.into_iter().collect());
+            characters = rest;
+        }
+        length += characters.len();
+        line.extend(characters);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// At most `most` characters, with an ellipsis where some were left out.
+pub(crate) fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\'])
+        .find(|part| !part.is_empty())
+        .unwrap_or(path)
+}
+
+/// Step whose learning rate is nearest in a curve's own columns: linear interpolation of the
+/// smoothed loss at `lr`, clamped to the curve; `None` without a smoothed curve.
+pub(crate) fn smoothed_at(document: &SweepDocument, lr: f64) -> Option<f64> {
+    let curve = &document.curve;
+    let lrs = curve.lr.get(..curve.smoothed.len().min(curve.lr.len()))?;
+    let next = lrs.partition_point(|other| *other < lr);
+    let (before, after) = (next.saturating_sub(1), next.min(lrs.len().checked_sub(1)?));
+    let (low, high) = (lrs[before], lrs[after]);
+    let share = if high > low {
+        ((lr - low) / (high - low)).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let value = curve.smoothed[before] * (1.0 - share) + curve.smoothed[after] * share;
+    value.is_finite().then_some(value)
+}
+
+/// At most `most` of the indices `0..count`, evenly, with both ends.
+pub(crate) fn thinned(count: usize, most: usize) -> Vec<usize> {
+    use crate::numbers::real;
+    if count <= most || most < 2 {
+        return (0..count).collect();
+    }
+    let scale = real(count - 1) / real(most - 1);
+    (0..most)
+        .map(|index| whole(real(index) * scale, count - 1))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapped_lines_keep_every_word_and_stay_within_the_width() {
+        let text = "a sentence with averyveryverylongword in it";
+        for width in 1..30 {
+            let lines = wrap(text, width);
+            assert!(
+                lines.iter().all(|line| line.chars().count() <= width),
+                "{width}: {lines:?}"
+            );
+            assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+        }
+    }
+
+    #[test]
+    fn thinning_keeps_both_ends() {
+        let kept = thinned(100_000, 100);
+        assert_eq!((kept.len(), kept[0], kept[99]), (100, 0, 99_999));
+        assert_eq!(thinned(3, 100), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_path_is_shown_by_its_last_part() {
+        assert_eq!(file_name("/a/b/model.pt"), "model.pt");
+        assert_eq!(file_name("mlp"), "mlp");
+        assert_eq!(file_name("/"), "/");
+    }
+}
