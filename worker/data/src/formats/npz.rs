@@ -1,0 +1,197 @@
+//! `.npz`: arrays by name as `numpy.savez` and `numpy.savez_compressed` save them, a zip file with a
+//! `.npy` for each.
+
+use std::io::{Cursor, Read};
+
+use zip::ZipArchive;
+use zip::read::ZipFile;
+use zip::result::ZipError;
+
+use super::npy;
+use crate::dataset::{Found, Missing};
+use crate::error::Defect;
+use crate::memory::AlignedBytes;
+use crate::names::Names;
+
+/// What `numpy.savez` appends to the name of an array.
+const SUFFIX: &str = ".npy";
+
+/// Bytes that one array may always inflate to.
+const ALLOWANCE_BYTES: u64 = 1 << 30;
+
+/// How many times its compressed size a larger array may have. Deflate reaches 1,032, with nothing
+/// but one value; images and text stay below 20.
+const MAX_RATIO: u64 = 200;
+
+/// Memory asked for before there is proof that it will be filled.
+const FIRST_BYTES: usize = 1 << 20;
+
+/// Reads the arrays of these names. An array that is named twice is read once.
+///
+/// # Errors
+/// When the bytes are not a zip file.
+pub(crate) fn read(bytes: &[u8], keys: &[&str]) -> Result<Vec<Found>, Defect> {
+    if !bytes.starts_with(b"PK") {
+        return Err(Defect::new(
+            "is not a .npz file: it does not begin with PK",
+            "save the arrays with numpy.savez(path, inputs=x, targets=y)",
+        ));
+    }
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
+        Defect::damaged(format!(
+            "has a damaged table of contents within its {} bytes: {error}",
+            bytes.len()
+        ))
+    })?;
+    let mut found: Vec<Found> = Vec::with_capacity(keys.len());
+    for (index, key) in keys.iter().enumerate() {
+        let before = keys[..index].iter().position(|earlier| earlier == key);
+        let again = before.and_then(|before| found[before].as_ref().ok().cloned());
+        found.push(match again {
+            Some(array) => Ok(array),
+            None => member(&mut archive, key),
+        });
+    }
+    Ok(found)
+}
+
+fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, key: &str) -> Found {
+    let Some(index) = archive.index_for_name(&format!("{key}{SUFFIX}")) else {
+        let names = archive
+            .file_names()
+            .filter_map(|name| Some(name.ok()?.strip_suffix(SUFFIX)?.to_owned()));
+        return Err(Missing::Absent(Names::sorted(names)));
+    };
+    let member = archive
+        .by_index(index)
+        .map_err(|error| Missing::Unfit(unreadable(&error)))?;
+    inflate(member)
+        .and_then(|bytes| npy::read(key, &bytes.into()))
+        .map_err(Missing::Unfit)
+}
+
+/// Reads a member to its end, where its check sum is compared. Memory grows with what has really
+/// come out, whatever the file claims.
+fn inflate(mut member: ZipFile<Cursor<&[u8]>>) -> Result<AlignedBytes, Defect> {
+    let (claimed, compressed) = (member.size(), member.compressed_size());
+    if claimed > ALLOWANCE_BYTES && claimed / MAX_RATIO > compressed {
+        return Err(Defect::new(
+            format!(
+                "claims to hold {claimed} bytes in {compressed}, more than {MAX_RATIO} times as many"
+            ),
+            "if it is no mistake, save it uncompressed with numpy.savez",
+        ));
+    }
+    let size = usize::try_from(claimed).map_err(|_| Defect::memory(usize::MAX))?;
+    // What the file's own length vouches for is asked for at once.
+    let vouched = usize::try_from(compressed).map_or(FIRST_BYTES, |n| n.saturating_mul(2));
+    let mut bytes = AlignedBytes::new();
+    let mut filled = 0;
+    while filled < size {
+        if filled == bytes.as_ref().len() {
+            let next = filled.saturating_mul(2).max(vouched).max(FIRST_BYTES);
+            bytes.grow(next.min(size))?;
+        }
+        match member.read(&mut bytes.as_mut()[filled..]) {
+            Ok(0) => {
+                return Err(Defect::damaged(format!(
+                    "ends after {filled} bytes where {size} are claimed"
+                )));
+            }
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(damaged_at(filled, &error)),
+        }
+    }
+    match member.read(&mut [0]) {
+        Ok(0) => Ok(bytes),
+        Ok(_) => Err(Defect::damaged(format!(
+            "goes on after the {size} bytes that are claimed"
+        ))),
+        Err(error) => Err(damaged_at(filled, &error)),
+    }
+}
+
+fn damaged_at(byte: usize, error: &std::io::Error) -> Defect {
+    Defect::damaged(format!("cannot be unpacked past byte {byte}: {error}"))
+}
+
+fn unreadable(error: &ZipError) -> Defect {
+    match error {
+        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
+            Defect::new(
+                format!("cannot be unpacked: {error}"),
+                "save it with numpy.savez or numpy.savez_compressed",
+            )
+        }
+        _ => Defect::damaged(format!("cannot be unpacked: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A zip file of one member.
+    fn archive(name: &str, content: &[u8], method: zip::CompressionMethod) -> Vec<u8> {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        writer.start_file(name, options).unwrap();
+        writer.write_all(content).unwrap();
+        writer.finish().unwrap().into_inner()
+    }
+
+    /// Writes `value` over each claim of the size of the member's content.
+    fn claim_size(archive: &mut [u8], value: u32) {
+        for (signature, offset) in [(b"PK\x03\x04", 22), (b"PK\x01\x02", 24)] {
+            let at = archive.windows(4).position(|w| w == signature).unwrap() + offset;
+            archive[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    fn defect(bytes: &[u8]) -> Defect {
+        match read(bytes, &["inputs"]).unwrap().remove(0).unwrap_err() {
+            Missing::Unfit(defect) => defect,
+            Missing::Absent(names) => panic!("{names} alone"),
+        }
+    }
+
+    #[test]
+    fn an_array_that_inflates_beyond_reason_is_refused_before_it_is_inflated() {
+        let mut bytes = archive("inputs.npy", &[0; 4096], zip::CompressionMethod::Deflated);
+        claim_size(&mut bytes, 3 << 30);
+        let defect = defect(&bytes);
+        assert!(defect.message.contains("claims to hold 3221225472 bytes"));
+        assert!(defect.remedy.contains("numpy.savez"));
+    }
+
+    #[test]
+    fn a_false_claim_of_size_is_found_where_the_data_end() {
+        let mut bytes = archive("inputs.npy", &[7; 4096], zip::CompressionMethod::Deflated);
+        claim_size(&mut bytes, 1 << 30);
+        let message = defect(&bytes).message;
+        assert!(
+            message.contains("ends after 4096 bytes where 1073741824"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_changed_byte_of_an_array_is_found_by_its_check_sum() {
+        for method in [
+            zip::CompressionMethod::Stored,
+            zip::CompressionMethod::Deflated,
+        ] {
+            let content: Vec<u8> = (0..=255).collect();
+            let mut bytes = archive("inputs.npy", &content, method);
+            bytes[30 + "inputs.npy".len() + 100] ^= 1;
+            let message = defect(&bytes).message;
+            assert!(
+                message.contains("cannot be unpacked past byte"),
+                "{message}"
+            );
+        }
+    }
+}
