@@ -1,1 +1,16 @@
-//! Under construction.
+//! The coordinator: splits a sweep over workers, merges their losses, suggests a learning rate.
+//!
+//! From the outside in:
+//! - [`run`]: a whole sweep on this machine, from workers' start to their end.
+//! - [`launch`]: worker processes, and what becomes of them.
+//! - [`devices`]: which worker trains on which device.
+//! - [`services`]: gRPC: credentials, streams of workers, health.
+//! - [`wire`]: between messages and values.
+//! - [`engine`]: the actor that owns the state machine of `rangefinder-sweep`.
+
+pub mod devices;
+pub mod engine;
+pub mod launch;
+pub mod run;
+pub mod services;
+pub mod wire;

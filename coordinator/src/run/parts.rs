@@ -1,0 +1,149 @@
+//! The parts of a coordinator that runs one sweep, in the order of their start and end.
+
+use super::{Error, Options};
+use crate::devices;
+use crate::engine::{Engine, Handle};
+use crate::launch::local::Started;
+use crate::launch::{self, local};
+use crate::services::{self, Credential};
+use rangefinder_config::{Device, Resolved};
+use std::future::Future;
+use std::net::Ipv4Addr;
+use tokio::net::TcpListener;
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Engine, server and workers, each a task that ends by its own token; aborted when dropped,
+/// which kills the workers.
+#[derive(Debug)]
+pub(super) struct Parts {
+    handle: Handle,
+    engine: Part<()>,
+    server: Part<Result<(), tonic::transport::Error>>,
+    workers: Part<()>,
+}
+
+#[derive(Debug)]
+struct Part<T> {
+    task: AbortOnDropHandle<T>,
+    stop: CancellationToken,
+}
+
+impl<T: Send + 'static> Part<T> {
+    fn start<F>(run: impl FnOnce(CancellationToken) -> F) -> Self
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let task = AbortOnDropHandle::new(tokio::spawn(run(stop.clone())));
+        Self { task, stop }
+    }
+
+    /// Ends the part in its own way. A part that ends badly now has done its work before.
+    async fn stop(self, name: &str) {
+        self.stop.cancel();
+        if self.task.is_finished() {
+            return; // [`Parts::ended`] may have taken its answer, which is there only once.
+        }
+        if let Err(error) = self.task.await {
+            tracing::error!(part = name, %error, "a part of the coordinator ended badly");
+        }
+    }
+}
+
+impl Parts {
+    /// Starts all of them. The worker processes come first, since they take longest: they load
+    /// their libraries and knock at a port that is open already while the rest is made.
+    pub(super) async fn start(resolved: &Resolved, options: &Options) -> Result<Self, Error> {
+        let started = start_workers(resolved, options).await?;
+        let (listener, credential, workers) = started;
+        let (engine, handle) = Engine::new(options.engine.clone());
+        let engine = Part::start(|stop| engine.run(stop));
+        let server = Part::start(|stop| {
+            services::serve(
+                listener,
+                handle.clone(),
+                credential,
+                options.services.clone(),
+                stop,
+            )
+        });
+        let workers = Part::start(|stop| workers.watch(handle.clone(), stop));
+        Ok(Self {
+            handle,
+            engine,
+            server,
+            workers,
+        })
+    }
+
+    pub(super) fn engine(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Waits for the end of a part that should not end. Cancel-safe. The workers may: the engine
+    /// hears of it.
+    pub(super) async fn ended(&mut self) -> Error {
+        let (part, cause) = tokio::select! {
+            ended = &mut self.engine.task => ("engine", how(ended.map(|()| "it has stopped"))),
+            ended = &mut self.server.task => ("server", match ended {
+                Ok(Err(error)) => error.to_string(),
+                Ok(Ok(())) => "it has stopped".to_owned(),
+                Err(error) => how(Err(error)),
+            }),
+        };
+        Error::Ended { part, cause }
+    }
+
+    /// Ends all of them: the engine tells the workers to leave, the workers go, and the server
+    /// has no stream left to wait for.
+    pub(super) async fn stop(self) {
+        self.engine.stop("engine").await;
+        self.workers.stop("workers").await;
+        self.server.stop("server").await;
+    }
+}
+
+async fn start_workers(
+    resolved: &Resolved,
+    options: &Options,
+) -> Result<(TcpListener, Credential, Started), Error> {
+    let program = launch::find_worker(
+        options.worker_program.as_deref(),
+        std::env::var_os(launch::WORKER_VARIABLE).as_deref(),
+        std::env::current_exe().ok().as_deref(),
+    )?;
+    let listing = match resolved.device {
+        Device::Cpu => devices::Listing::default(),
+        Device::Auto | Device::Cuda(_) => devices::list(),
+    };
+    let placements = devices::assign(
+        resolved.workers,
+        resolved.device,
+        resolved.workers_per_gpu,
+        &listing,
+        std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref(),
+    )?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(Error::Listen)?;
+    let address = listener.local_addr().map_err(Error::Listen)?;
+    let credential = Credential::random().map_err(Error::Random)?;
+    let mut local = local::Options::new(program, address, credential.clone());
+    local.environment.clone_from(&options.environment);
+    let workers = local::start(local, placements)?;
+    Ok((listener, credential, workers))
+}
+
+/// Random bits for a name.
+pub(super) fn random() -> Result<u32, Error> {
+    getrandom::u32().map_err(Error::Random)
+}
+
+fn how(ended: Result<&str, JoinError>) -> String {
+    match ended {
+        Ok(how) => how.to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
