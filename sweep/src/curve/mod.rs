@@ -1,9 +1,12 @@
 //! Merging, smoothing, the divergence stop, the self-check of overlaps.
 //!
 //! - [`ema`]: causal smoothing, as a running sweep and other tools do it.
+//! - [`overlap`]: how well neighbouring segments agree.
 //! - [`stop`]: where a curve stops.
 
 pub mod ema;
+pub mod gaussian;
+pub mod overlap;
 pub mod stop;
 
 pub use stop::StopDetector;

@@ -3,337 +3,47 @@
 //! Pure: [`State::apply`] takes the time and an event and returns what to do about it. Every way
 //! of learning that a worker is gone becomes one event. The state is a function of the events, so
 //! a log of them rebuilds it.
+//!
+//! A sweep goes through its stages: describe, probe (where it can change the plan), plan, the
+//! tasks of the range test, ended. All work is leased; whatever a worker says under a lease passes
+//! one fence.
+//!
+//! What a sweep results in is a function of its request, its plan and the losses of its steps
+//! alone, not of the order of arrival, of who ran what, or of what was lost on the way:
+//! - A task's losses come wholly from one attempt; those of a lost attempt leave the curve.
+//! - A stop is decided once, when all steps before it are there, and is then final together with
+//!   the observations that decided it.
+//! - A loss that is not finite within a task's own steps ends the curve there. One within its
+//!   warm-up counts as a NaN at the task's first own step, since the weights are then spoilt.
+//! - What was observed past the stop is left out of the result, since how much of it there is
+//!   depends on chance.
+//!
+//! Layout:
+//! - [`message`]: events, reports, actions, commands, limits.
+//! - [`result`]: what is known of a sweep.
+//! - [`machine`]: the state, [`State::apply`], deadlines.
+//! - [`membership`]: workers come, go, and show signs of life.
+//! - [`reports`]: what workers report under a lease.
+//! - [`grant`]: who gets which work.
+//! - [`endings`]: how attempts, replicas and sweeps end.
+//! - [`fencing`]: which lease is valid; [`lease`]: how long; [`worker`]: who is there.
+//! - [`sweep`], [`work`], [`replica`]: a sweep, a piece of leased work and its limits, a curve.
 
-use crate::curve::{StopReason, StopRule};
-use crate::event::{AttemptOutcome, Described, Failure, Observation, Outcome, SweepEvent};
-use crate::ids::{Incarnation, LeaseToken, SweepId, WorkerId};
-use crate::plan::{Plan, PlanRequest, Probe, Task, Warning};
-use serde::{Deserialize, Serialize};
+mod endings;
+mod fencing;
+mod grant;
+mod lease;
+mod machine;
+mod membership;
+mod message;
+mod outbox;
+mod replica;
+mod reports;
+mod result;
+mod sweep;
+mod work;
+mod worker;
 
-/// Milliseconds on the coordinator's monotonic clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Time(pub u64);
-
-/// Limits and times.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// How long a lease lives after the last accepted message.
-    pub lease_ms: u64,
-    /// Pace of the workers' heartbeats.
-    pub heartbeat_ms: u64,
-    /// How long a lease may show no progress before its worker counts as hung, until its pace is known.
-    pub stall_ms: u64,
-    /// How long a sweep may have work and no worker that may take it.
-    pub no_worker_ms: u64,
-    /// Failed attempts after which a task has failed.
-    pub max_failed: u32,
-    /// Lost attempts in a row without progress past the furthest acknowledged step, after which a
-    /// task has failed.
-    pub max_lost: u32,
-    /// First pause before work is granted again after a lost attempt; doubles each time.
-    pub backoff_ms: u64,
-    /// Batches of a probe.
-    pub probe_batches: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            lease_ms: 15_000,
-            heartbeat_ms: 2_000,
-            stall_ms: 300_000,
-            no_worker_ms: 120_000,
-            max_failed: 3,
-            max_lost: 3,
-            backoff_ms: 100,
-            probe_batches: 4,
-        }
-    }
-}
-
-/// What a sweep needs to know before a worker has described it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SweepRequest {
-    /// How it is to be split.
-    pub plan: PlanRequest,
-    /// When it stops.
-    pub stop: StopRule,
-}
-
-/// What comes in.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// A sweep is to be run.
-    Create {
-        /// Its name.
-        sweep: SweepId,
-        /// What it is.
-        request: Box<SweepRequest>,
-    },
-    /// A sweep is to be ended.
-    Cancel {
-        /// Which.
-        sweep: SweepId,
-    },
-    /// A worker said Hello; also after it was disconnected.
-    Joined {
-        /// Who.
-        worker: WorkerId,
-        /// Its process.
-        incarnation: Incarnation,
-        /// The device it trains on.
-        device: String,
-        /// Leases that it still holds.
-        leases: Vec<Held>,
-    },
-    /// A worker's connection is gone, though the worker may live: its leases run on until they expire.
-    Disconnected {
-        /// Who.
-        worker: WorkerId,
-        /// Its process.
-        incarnation: Incarnation,
-    },
-    /// A worker is gone for good: its process exited, its pod was deleted.
-    Gone {
-        /// Who.
-        worker: WorkerId,
-        /// Its process, where known; `None`: whichever process runs under this name.
-        incarnation: Option<Incarnation>,
-        /// How that is known, with the last words of the worker.
-        cause: String,
-    },
-    /// No further worker will come (all processes failed to start, say): sweeps without one fail.
-    NoMoreWorkers {
-        /// Why.
-        cause: String,
-    },
-    /// A worker reports.
-    Report {
-        /// Who.
-        worker: WorkerId,
-        /// Its process.
-        incarnation: Incarnation,
-        /// What.
-        report: Report,
-    },
-    /// Time has passed.
-    Tick,
-}
-
-/// A lease as its worker sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The lease.
-    pub token: LeaseToken,
-    /// Steps that were run so far under it.
-    pub progress: u64,
-}
-
-/// What a worker reports.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Report {
-    /// Model and data are loaded.
-    Described(LeaseToken, Box<Described>),
-    /// The probe has run.
-    Probed(LeaseToken, Probe),
-    /// A sign of life with all leases held.
-    Heartbeat(Vec<Held>),
-    /// Losses of consecutive steps; ones already accepted are passed over, ones after a gap are refused.
-    Observations(LeaseToken, Vec<Observation>),
-    /// The attempt is over.
-    Finished {
-        /// The lease.
-        token: LeaseToken,
-        /// `Completed`, `NonFinite` or `DataExhausted`.
-        reason: StopReason,
-        /// Step after the last observed one.
-        end: u32,
-    },
-    /// The attempt has failed.
-    Failed(LeaseToken, Failure),
-    /// The lease is given back.
-    HandBack(LeaseToken, String),
-}
-
-/// What goes out.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// To be sent to a worker; dropped if it is not connected.
-    Send {
-        /// To whom.
-        worker: WorkerId,
-        /// What.
-        command: Command,
-    },
-    /// To be shown and kept.
-    Publish(SweepEvent),
-}
-
-/// What a worker is told.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Load model and data.
-    Describe {
-        /// The sweep.
-        sweep: SweepId,
-        /// The lease.
-        token: LeaseToken,
-    },
-    /// Run a few batches.
-    Probe {
-        /// The sweep.
-        sweep: SweepId,
-        /// The lease.
-        token: LeaseToken,
-        /// How many.
-        batches: u32,
-    },
-    /// Run a task.
-    Assign {
-        /// The sweep.
-        sweep: SweepId,
-        /// The lease.
-        token: LeaseToken,
-        /// The task.
-        task: Task,
-        /// Learning rates of its steps, warm-up included.
-        learning_rates: Vec<f64>,
-    },
-    /// What has been accepted.
-    Ack {
-        /// The lease.
-        token: LeaseToken,
-        /// First step that has not been accepted.
-        next_step: u32,
-        /// Whether the end of the attempt has been accepted.
-        finished: bool,
-    },
-    /// Stop working on a lease.
-    Stop {
-        /// The lease.
-        token: LeaseToken,
-        /// Why.
-        reason: Halt,
-    },
-    /// All leases that the worker should hold.
-    Desired(Vec<LeaseToken>),
-}
-
-/// Why a worker is told to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Halt {
-    /// The stop was decided at an earlier step.
-    Diverged,
-    /// The sweep was cancelled.
-    Cancelled,
-    /// The sweep has failed.
-    Failed,
-    /// The lease is no longer valid.
-    Superseded,
-}
-
-/// One run of a task under one lease.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Who ran it.
-    pub worker: WorkerId,
-    /// Under which lease.
-    pub token: LeaseToken,
-    /// When it was granted, in milliseconds on the coordinator's clock.
-    pub started_ms: u64,
-    /// When it ended; `None` while it runs.
-    pub ended_ms: Option<u64>,
-    /// How it ended; `None` while it runs.
-    pub outcome: Option<AttemptOutcome>,
-    /// Its observations, warm-up included: kept only of the attempt that counts.
-    pub observations: Vec<Observation>,
-}
-
-/// A task and all that was done about it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TaskResult {
-    /// The task.
-    pub task: Task,
-    /// Its attempts, oldest first.
-    pub attempts: Vec<Attempt>,
-}
-
-/// How far two neighbouring tasks agree on the steps that both computed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OverlapCheck {
-    /// The later segment.
-    pub segment: u32,
-    /// First step that was compared.
-    pub from: u32,
-    /// Step after the last that was compared: the boundary.
-    pub to: u32,
-    /// Root mean square difference of the log losses (of the losses, relative to the drop, where
-    /// losses are not positive).
-    #[serde(with = "crate::number")]
-    pub delta: f64,
-    /// Whether it lies past the minimum, where deltas mean nothing.
-    pub past_minimum: bool,
-}
-
-/// A replica's curve.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ReplicaResult {
-    /// Its tasks.
-    pub tasks: Vec<TaskResult>,
-    /// The merged observations in step order from step 0, without gaps, up to the stop.
-    pub curve: Vec<Observation>,
-    /// Why it ends there.
-    pub stop: StopReason,
-    /// The self-checks of its overlaps.
-    pub overlaps: Vec<OverlapCheck>,
-}
-
-/// All that is known of a sweep, ended or not.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SweepResult {
-    /// How it ended; `None` while it runs.
-    pub outcome: Option<Outcome>,
-    /// What the worker said of model and data.
-    pub described: Option<Described>,
-    /// What the probe found, where one was run.
-    pub probe: Option<Probe>,
-    /// The plan, once it stands.
-    pub plan: Option<Plan>,
-    /// The replicas.
-    pub replicas: Vec<ReplicaResult>,
-    /// Notices and warnings of plan and overlaps.
-    pub warnings: Vec<Warning>,
-}
-
-/// The state of all sweeps and workers.
-#[derive(Clone, Debug, Default)]
-pub struct State {}
-
-impl State {
-    /// An empty state.
-    #[must_use]
-    pub fn new(_options: Options) -> Self {
-        Self {}
-    }
-
-    /// Takes in what happened at `now` and says what to do about it.
-    ///
-    /// Times never run backwards: an earlier `now` counts as the latest one seen.
-    pub fn apply(&mut self, _now: Time, _event: Event) -> Vec<Action> {
-        Vec::new()
-    }
-
-    /// All that is known of a sweep, `None` for an unknown one.
-    #[must_use]
-    pub fn result(&self, _sweep: &SweepId) -> Option<SweepResult> {
-        None
-    }
-
-    /// When the next [`Event::Tick`] is due at the latest, `None` when nothing is waited for.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Time> {
-        None
-    }
-}
+pub use machine::State;
+pub use message::{Action, Command, Event, Halt, Held, Options, Report, SweepRequest, Time};
+pub use result::{Attempt, OverlapCheck, ReplicaResult, SweepResult, TaskResult};

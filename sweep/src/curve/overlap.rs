@@ -1,0 +1,206 @@
+//! The self-check of a split, which needs no reference, and what is said of a split afterwards.
+//!
+//! Over the last quarter of a segment's warm-up two tasks computed the same steps on the same
+//! batches: the segment and whoever owns those steps. Before the minimum their difference predicts
+//! the error of the merged curve (`docs/method.md`, the self-check of overlaps).
+
+use super::gaussian::{Gaussian, LogGrid};
+use crate::event::Observation;
+use crate::plan::{Plan, Task, Warning};
+use crate::state::OverlapCheck;
+
+/// Difference above which a notice is given.
+const NOTICE: f64 = 0.03;
+/// Difference above which the split is called not faithful.
+const NOT_FAITHFUL: f64 = 0.1;
+
+/// The warm-up of a segment, as its own task saw it.
+#[derive(Clone, Copy, Debug)]
+pub struct WarmUp<'a> {
+    /// The segment's task.
+    pub task: &'a Task,
+    /// Its observations, from the start of the warm-up on.
+    pub observations: &'a [Observation],
+}
+
+/// Compares each warm-up with the merged curve; a warm-up without steps, or one that was not
+/// finite, gives nothing to compare.
+#[must_use]
+pub fn check(curve: &[Observation], warm_ups: &[WarmUp<'_>]) -> Vec<OverlapCheck> {
+    if warm_ups.is_empty() {
+        return Vec::new();
+    }
+    let shape = Shape::of(curve);
+    warm_ups
+        .iter()
+        .filter_map(|warm_up| {
+            let Task {
+                warm_up_start,
+                start,
+                segment,
+                ..
+            } = *warm_up.task;
+            let from = start - (start - warm_up_start).div_ceil(4);
+            let pairs: Vec<(f64, f64)> = (from..start)
+                .map(|step| {
+                    let own = warm_up.observations.get((step - warm_up_start) as usize)?;
+                    let merged = curve.get(step as usize)?;
+                    Some((own.loss, merged.loss))
+                })
+                .collect::<Option<_>>()?;
+            let finite = |(own, merged): &(f64, f64)| own.is_finite() && merged.is_finite();
+            if pairs.is_empty() || !pairs.iter().all(finite) {
+                return None;
+            }
+            Some(OverlapCheck {
+                segment,
+                from,
+                to: start,
+                delta: difference(&pairs, shape.drop),
+                past_minimum: start as usize > shape.minimum + 1,
+            })
+        })
+        .collect()
+}
+
+/// Root mean square difference of the log losses; where a loss is not positive, of the losses over
+/// the drop.
+fn difference(pairs: &[(f64, f64)], drop: f64) -> f64 {
+    let positive = pairs
+        .iter()
+        .all(|(own, merged)| *own > 0.0 && *merged > 0.0);
+    let squares = pairs.iter().map(|(own, merged)| {
+        let difference = if positive {
+            own.ln() - merged.ln()
+        } else if own == merged {
+            0.0
+        } else {
+            (own - merged) / drop
+        };
+        difference * difference
+    });
+    (squares.sum::<f64>() / pairs.len() as f64).sqrt()
+}
+
+/// Where the smoothed curve has its minimum, and how far it falls to it.
+struct Shape {
+    minimum: usize,
+    drop: f64,
+}
+
+impl Shape {
+    fn of(curve: &[Observation]) -> Self {
+        let finite = curve
+            .iter()
+            .take_while(|observation| observation.loss.is_finite());
+        let (rates, losses): (Vec<f64>, Vec<f64>) = finite
+            .map(|observation| (observation.lr, observation.loss))
+            .unzip();
+        let smoothed = match LogGrid::new(&rates) {
+            Ok(grid) => Gaussian::new(&grid, losses.len()).smooth(&losses),
+            // A range too narrow for its steps: the raw losses have to do.
+            Err(_) => losses,
+        };
+        let plateau_steps = (smoothed.len() / 10).max(3).min(smoothed.len());
+        let plateau = smoothed[..plateau_steps].iter().sum::<f64>() / plateau_steps as f64;
+        let minimum = (0..smoothed.len())
+            .min_by(|a, b| smoothed[*a].total_cmp(&smoothed[*b]))
+            .unwrap_or(0);
+        let lowest = smoothed.get(minimum).copied().unwrap_or(0.0);
+        Self {
+            minimum,
+            drop: plateau - lowest,
+        }
+    }
+}
+
+/// Notices and warnings of a replica's checks. Past the minimum differences are chaos and mean
+/// nothing.
+#[must_use]
+pub fn warnings(replica: u32, checks: &[OverlapCheck]) -> Vec<Warning> {
+    let meaning = checks.iter().filter(|check| !check.past_minimum);
+    meaning
+        .filter_map(|check| {
+            let OverlapCheck {
+                segment,
+                from,
+                to,
+                delta,
+                ..
+            } = check;
+            let what = format!(
+                "segment {segment} of replica {replica} differs by {delta:.3} from the one before it, \
+                 over steps {from} to {} that both computed",
+                to - 1
+            );
+            // Not a number counts as far off.
+            if !(*delta <= NOT_FAITHFUL) {
+                let remedy = "the merged curve is not faithful to an unsplit sweep: double the overlap, \
+                              or run with split none";
+                Some(Warning::new(
+                    "not_faithful",
+                    format!("{what} (limit {NOT_FAITHFUL}): {remedy}"),
+                ))
+            } else if *delta > NOTICE {
+                let remedy = "the suggestion may be off a little more than usual; a larger overlap \
+                              brings them together";
+                Some(Warning::new(
+                    "overlap_differs",
+                    format!("{what} (notice above {NOTICE}): {remedy}"),
+                ))
+            } else {
+                None
+            }
+        })
+        .collect()
+}
+
+/// What has to be said of a suggestion that was read off a split sweep: `index` is the step
+/// nearest to it, `curve_steps` the number of steps of the curve.
+#[must_use]
+pub fn suggestion_warnings(plan: &Plan, curve_steps: u32, index: u32) -> Vec<Warning> {
+    if plan.segments < 2 {
+        return Vec::new();
+    }
+    let mut warnings = vec![Warning::new(
+        "upward_bias",
+        format!(
+            "a sweep of {} segments suggests a learning rate that is too high by {:.0} % on average \
+             ({:+.2} decades; mean error {:.2}): take it as an upper value, or run with split none or \
+             replicas",
+            plan.segments,
+            100.0 * (10f64.powf(plan.expected_bias_decades) - 1.0),
+            plan.expected_bias_decades,
+            plan.expected_error_decades
+        ),
+    )];
+    let near = |boundary: &u32| boundary.abs_diff(index) <= plan.warm_up_steps;
+    let boundaries = plan
+        .tasks
+        .iter()
+        .filter(|task| task.replica == 0 && task.segment > 0 && task.start < curve_steps)
+        .map(|task| task.start);
+    if let Some(boundary) = boundaries
+        .filter(near)
+        .min_by_key(|boundary| boundary.abs_diff(index))
+    {
+        warnings.push(Warning::new(
+            "suggestion_near_boundary",
+            format!(
+                "the suggestion at step {index} lies within a warm-up ({} steps) of the boundary at step \
+                 {boundary}, where the split disturbs the curve most: check it with split none, or \
+                 with another number of segments",
+                plan.warm_up_steps
+            ),
+        ));
+    }
+    if index.saturating_add(1) >= curve_steps {
+        warnings.push(Warning::new(
+            "suggestion_at_end",
+            format!(
+                "the suggestion lies at the end of the curve (step {index} of {curve_steps}): raise max-lr"
+            ),
+        ));
+    }
+    warnings
+}
