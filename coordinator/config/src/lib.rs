@@ -3,11 +3,13 @@
 //! - [`fields`]: the fields of the specification, as its definition lists them.
 //! - [`names`]: the names that people may write, and the nearest to what they wrote.
 //! - [`Resolved`], [`resolve`]: a specification checked and completed, all mistakes at once.
+//! - `tree`: TOML, YAML and JSON as one kind of tree that knows the place of each value.
 
 pub mod fields;
 pub mod names;
 mod resolve;
 mod resolved;
+mod tree;
 
 pub use resolve::{most_workers, resolve};
 pub use resolved::{AnswerSettings, Device, Resolved};
