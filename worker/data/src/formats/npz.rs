@@ -23,7 +23,7 @@ const ALLOWANCE_BYTES: u64 = 1 << 30;
 /// but one value; images and text stay below 20.
 const MAX_RATIO: u64 = 200;
 
-/// Memory asked for before there is proof that it will be filled.
+/// Memory asked for at first, before there is proof that it will be filled.
 const FIRST_BYTES: usize = 1 << 20;
 
 /// Reads the arrays of these names. An array that is named twice is read once.
@@ -49,13 +49,13 @@ pub(crate) fn read(bytes: &[u8], keys: &[&str]) -> Result<Vec<Found>, Defect> {
         let again = before.and_then(|before| found[before].as_ref().ok().cloned());
         found.push(match again {
             Some(array) => Ok(array),
-            None => member(&mut archive, key),
+            None => member(&mut archive, bytes.len() as u64, key),
         });
     }
     Ok(found)
 }
 
-fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, key: &str) -> Found {
+fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, length: u64, key: &str) -> Found {
     let Some(index) = archive.index_for_name(&format!("{key}{SUFFIX}")) else {
         let names = archive
             .file_names()
@@ -65,15 +65,20 @@ fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, key: &str) -> Found {
     let member = archive
         .by_index(index)
         .map_err(|error| Missing::Unfit(unreadable(&error)))?;
-    inflate(member)
+    inflate(member, length)
         .and_then(|bytes| npy::read(key, &bytes.into()))
         .map_err(Missing::Unfit)
 }
 
-/// Reads a member to its end, where its check sum is compared. Memory grows with what has really
-/// come out, whatever the file claims.
-fn inflate(mut member: ZipFile<Cursor<&[u8]>>) -> Result<AlignedBytes, Defect> {
+/// Reads a member of an archive of `length` bytes to its end, where its check sum is compared.
+/// Memory grows with what has really come out, whatever the file claims.
+fn inflate(mut member: ZipFile<Cursor<&[u8]>>, length: u64) -> Result<AlignedBytes, Defect> {
     let (claimed, compressed) = (member.size(), member.compressed_size());
+    if compressed > length {
+        return Err(Defect::damaged(format!(
+            "claims {compressed} bytes of a file of {length}"
+        )));
+    }
     if claimed > ALLOWANCE_BYTES && claimed / MAX_RATIO > compressed {
         return Err(Defect::new(
             format!(

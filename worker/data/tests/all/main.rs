@@ -1,0 +1,14 @@
+//! What this crate promises, through its public interface.
+//!
+//! - `formats`: files of numpy and safetensors, number for number.
+//! - `mistakes`: what a user can do wrong, and what is then said.
+//! - `hostile`: files of random and changed bytes.
+//! - `digits`: the data set that comes with the program.
+//! - `order`: which samples make a batch.
+
+mod common;
+mod digits;
+mod formats;
+mod hostile;
+mod mistakes;
+mod order;

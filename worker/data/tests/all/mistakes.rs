@@ -1,0 +1,308 @@
+//! Each mistake a user can make with data gets a message that names the thing and what to do.
+
+use std::path::Path;
+
+use crate::common::{fixture, fixtures, load_keys, source};
+use rangefinder_data::{DataError, Source, load};
+
+/// Asserts which field is blamed, and that message and remedy hold these fragments.
+#[track_caller]
+fn assert_error(error: &DataError, field: &str, message: &[&str], remedy: &str) {
+    assert_eq!(error.field, field, "{error}");
+    for fragment in message {
+        assert!(error.message.contains(fragment), "{error}");
+    }
+    assert!(error.remedy.contains(remedy), "{error}");
+    let root = env!("CARGO_MANIFEST_DIR");
+    assert!(
+        error.message.len() < root.len() * 2 + 400,
+        "too long: {error}"
+    );
+}
+
+/// The error of a fixture of inputs beside good targets.
+fn inputs_error(name: &str) -> DataError {
+    load(&fixtures(name, "targets.npy")).unwrap_err()
+}
+
+fn write(folder: &tempfile::TempDir, name: &str, content: &[u8]) -> Source {
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    source(&path)
+}
+
+#[test]
+fn no_data_is_an_error() {
+    let error = load(&Source::default()).unwrap_err();
+    assert_error(&error, "data", &["no data"], "`digits`");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    for name in ["none.npz", "none.safetensors", "none.npy", "none"] {
+        let mut source = source(&fixture(name));
+        if Path::new(name).extension() == Some("npy".as_ref()) {
+            source.targets = fixture("targets.npy").to_str().unwrap().to_owned();
+        }
+        let error = load(&source).unwrap_err();
+        assert_error(&error, "data", &[name, "No such file"], "check the path");
+    }
+    let error = load(&fixtures("inputs.npy", "none.npy")).unwrap_err();
+    assert_error(
+        &error,
+        "targets",
+        &["none.npy", "No such file"],
+        "check the path",
+    );
+}
+
+#[test]
+fn a_folder_an_empty_file_and_a_device_are_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("folder.npz");
+    std::fs::create_dir(&path).unwrap();
+    let error = load(&source(&path)).unwrap_err();
+    assert_error(
+        &error,
+        "data",
+        &["folder.npz", "is a folder"],
+        "a file in it",
+    );
+
+    for name in ["empty.npz", "empty.safetensors"] {
+        let error = load(&write(&folder, name, b"")).unwrap_err();
+        assert_error(&error, "data", &[name, "is empty"], "again");
+    }
+
+    #[cfg(unix)]
+    {
+        let link = folder.path().join("null.npz");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        let error = load(&source(&link)).unwrap_err();
+        assert_error(&error, "data", &["not a regular file"], "copy");
+    }
+}
+
+#[test]
+fn an_unknown_ending_lists_the_known_formats() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["data.pt", "data"] {
+        let error = load(&write(&folder, name, b"something")).unwrap_err();
+        assert_error(&error, "data", &[name, "no format"], "numpy.savez(");
+    }
+}
+
+#[test]
+fn content_that_is_not_what_the_ending_says_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let npy = std::fs::read(fixture("inputs.npy")).unwrap();
+    let error = load(&write(&folder, "renamed.npz", &npy)).unwrap_err();
+    assert_error(&error, "data", &["not a .npz file", "PK"], "numpy.savez(");
+    let error = load(&write(&folder, "renamed.safetensors", &npy)).unwrap_err();
+    assert_error(&error, "data", &["not a safetensors file"], "again");
+    let npz = std::fs::read(fixture("stored.npz")).unwrap();
+    let mut pair = write(&folder, "renamed.npy", &npz);
+    pair.targets = fixture("targets.npy").to_str().unwrap().to_owned();
+    let error = load(&pair).unwrap_err();
+    assert_error(&error, "data", &["not a .npy file"], "numpy.save");
+}
+
+#[test]
+fn a_missing_array_lists_those_there_are_and_the_nearest() {
+    let error = load_keys("other_names.npz", &["image"], "label").unwrap_err();
+    assert_error(
+        &error,
+        "input_keys",
+        &[
+            "other_names.npz",
+            "no array `image`",
+            "`images`, `label`, `mask`",
+        ],
+        "did you mean `images`? set `input_keys`",
+    );
+    let error = load_keys("other_names.npz", &["images"], "Labels").unwrap_err();
+    assert_error(
+        &error,
+        "target_key",
+        &["no array `Labels`"],
+        "did you mean `label`?",
+    );
+    let error = load_keys("other_names.npz", &["zzzz"], "label").unwrap_err();
+    assert_error(
+        &error,
+        "input_keys",
+        &["no array `zzzz`"],
+        "or set `input_keys`",
+    );
+
+    let error = load(&fixtures("other_names.safetensors", "")).unwrap_err();
+    assert_error(
+        &error,
+        "target_key",
+        &["no array `targets`", "`inputs`, `target`"],
+        "did you mean `target`?",
+    );
+    let error = load(&fixtures("empty.npz", "")).unwrap_err();
+    assert_error(&error, "input_keys", &["none at all"], "save it");
+}
+
+#[test]
+fn inputs_without_targets_are_half_a_data_set() {
+    let error = load(&fixtures("inputs.npy", "")).unwrap_err();
+    assert_error(
+        &error,
+        "targets",
+        &["inputs.npy", "inputs alone"],
+        "`targets`",
+    );
+}
+
+#[test]
+fn options_that_do_not_go_with_the_format_are_errors() {
+    for data in ["stored.npz", "arrays.safetensors"] {
+        let error = load(&fixtures(data, "targets.npy")).unwrap_err();
+        assert_error(&error, "targets", &["targets.npy"], "leave `targets` out");
+    }
+    let digits = |targets: &str, input_keys: &[&str], target_key: &str| {
+        let source = Source {
+            source: "digits".to_owned(),
+            targets: targets.to_owned(),
+            input_keys: input_keys.iter().map(|&key| key.to_owned()).collect(),
+            target_key: target_key.to_owned(),
+        };
+        load(&source).unwrap_err()
+    };
+    let error = digits("targets.npy", &[], "");
+    assert_error(&error, "targets", &["`digits`"], "leave `targets` out");
+    let error = digits("", &["images"], "");
+    assert_error(
+        &error,
+        "input_keys",
+        &["`images`"],
+        "leave `input_keys` out",
+    );
+    let error = digits("", &["inputs", "inputs"], "");
+    assert_error(
+        &error,
+        "input_keys",
+        &["`inputs`"],
+        "leave `input_keys` out",
+    );
+    let error = digits("", &[], "label");
+    assert_error(&error, "target_key", &["`label`"], "leave `target_key` out");
+    let pair = Source {
+        target_key: "label".to_owned(),
+        ..fixtures("inputs.npy", "targets.npy")
+    };
+    let error = load(&pair).unwrap_err();
+    assert_error(
+        &error,
+        "target_key",
+        &["`label`", ".npy"],
+        "leave `target_key` out",
+    );
+}
+
+#[test]
+fn numbers_of_samples_that_differ_are_both_named() {
+    let error = load(&fixtures("inputs.npy", "five_samples.npy")).unwrap_err();
+    let both = ["`inputs` has 6 samples", "`targets` has 5"];
+    assert_error(&error, "targets", &both, "belong together");
+    let error = load(&fixtures("five_targets.npz", "")).unwrap_err();
+    assert_error(&error, "data", &both, "belong together");
+}
+
+#[test]
+fn arrays_without_samples_are_refused() {
+    let error = inputs_error("scalar.npy");
+    assert_error(
+        &error,
+        "data",
+        &["scalar.npy", "single number"],
+        "first dimension",
+    );
+    let error = inputs_error("no_samples.npy");
+    assert_error(
+        &error,
+        "data",
+        &["no samples", "(0, 3)"],
+        "at least one sample",
+    );
+    let error = inputs_error("no_elements.npy");
+    assert_error(
+        &error,
+        "data",
+        &["no elements", "(6, 0)"],
+        "no empty dimension",
+    );
+}
+
+#[test]
+fn types_that_libtorch_lacks_are_refused_with_the_conversion() {
+    for (name, what, remedy) in [
+        ("big_endian.npy", "big-endian", "newbyteorder"),
+        ("unsigned.npy", "unsigned", "astype(numpy.int64)"),
+        ("text.npy", "text", "numpy.unique"),
+        ("objects.npy", "Python objects", "numpy.stack"),
+        ("structured.npy", "structured", "numpy.savez"),
+    ] {
+        assert_error(&inputs_error(name), "data", &[name, what], remedy);
+    }
+    let error = load(&fixtures("unsigned.safetensors", "")).unwrap_err();
+    assert_error(&error, "data", &["`targets` in", "U32"], "I64");
+}
+
+#[test]
+fn bytes_after_the_array_are_not_passed_over() {
+    let error = inputs_error("two_arrays.npy");
+    assert_error(
+        &error,
+        "data",
+        &["320 bytes of elements", "needs 144"],
+        "one array alone",
+    );
+}
+
+#[test]
+fn a_boolean_that_is_neither_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = br#"{"inputs":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}"#;
+    let mut content = (header.len() as u64).to_le_bytes().to_vec();
+    content.extend_from_slice(header);
+    content.extend_from_slice(&[1, 2]);
+    let mut source = write(&folder, "data.safetensors", &content);
+    source.target_key = "inputs".to_owned();
+    let error = load(&source).unwrap_err();
+    assert_error(&error, "data", &["the byte 2", "number 1"], "again");
+}
+
+#[test]
+fn a_file_cut_short_anywhere_is_damaged_or_incomplete() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["stored.npz", "deflated.npz", "arrays.safetensors"] {
+        let content = std::fs::read(fixture(name)).unwrap();
+        for length in 1..content.len() {
+            let error = load(&write(&folder, name, &content[..length])).unwrap_err();
+            assert_eq!(error.field, "data", "{length} bytes: {error}");
+        }
+    }
+    let content = std::fs::read(fixture("inputs.npy")).unwrap();
+    for length in 1..content.len() {
+        let mut source = write(&folder, "inputs.npy", &content[..length]);
+        source.targets = fixture("targets.npy").to_str().unwrap().to_owned();
+        let error = load(&source).unwrap_err();
+        assert_eq!(error.field, "data", "{length} bytes: {error}");
+    }
+}
+
+#[test]
+fn a_hostile_name_is_cut_and_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = format!("\\u001b[31m{}", "x".repeat(10_000));
+    let header = format!(r#"{{"{name}":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}}}"#);
+    let mut content = (header.len() as u64).to_le_bytes().to_vec();
+    content.extend_from_slice(header.as_bytes());
+    content.push(0);
+    let error = load(&write(&folder, "data.safetensors", &content)).unwrap_err();
+    assert_error(&error, "input_keys", &["\\u{1b}[31mxxx", "...`"], "save it");
+}
