@@ -1,6 +1,7 @@
 //! Merging, smoothing, the divergence stop, the self-check of overlaps.
 //!
 //! - [`ema`]: causal smoothing, as a running sweep and other tools do it.
+//! - [`gaussian`]: the centred smoothing that suggestions are read off.
 //! - [`overlap`]: how well neighbouring segments agree.
 //! - [`stop`]: where a curve stops.
 

@@ -1,7 +1,30 @@
 //! The suggestion, its verdict and interval; other tools' methods and profiles.
+//!
+//! [`suggest`] is the way in; [`suggest_smoothed`] where losses are smoothed already. Formulas and
+//! what they are worth: `docs/method.md`.
+//!
+//! - [`rule`]: cut, smooth, find the fall, step back.
+//! - [`verdict`]: whether a learning rate may be read off; `noise` measures single losses.
+//! - [`bootstrap`], [`interval`]: where the learning rate lies, for one sweep and for replicas.
+//! - [`methods`]: the other methods on our own smoothing.
+//! - [`profiles`]: other tools, number for number.
+//! - `answer` puts them together, `sentence` says it in words, `names` reads and writes names.
 
+mod answer;
+pub mod bootstrap;
+mod found;
+pub mod interval;
+pub mod methods;
 mod names;
+mod noise;
+pub mod profiles;
+mod random;
+pub mod rule;
+mod sentence;
+pub mod verdict;
 
+pub use answer::{suggest, suggest_smoothed};
+pub use found::{Found, Outcome};
 pub use names::UnknownName;
 
 use crate::plan::Warning;
@@ -163,6 +186,23 @@ pub struct Request<'a> {
     pub threshold: Option<f64>,
     /// Seed of the bootstrap.
     pub seed: u64,
+}
+
+/// A curve that is already smoothed and what is asked of it.
+#[derive(Clone, Copy, Debug)]
+pub struct SmoothedRequest<'a> {
+    /// Learning rates of all planned steps.
+    pub learning_rates: &'a [f64],
+    /// Smoothed losses in step order, at most as many.
+    pub smoothed: &'a [f64],
+    /// Which method; [`Method::Auto`] gives nothing, since it needs raw losses.
+    pub method: Method,
+    /// As in [`Request::profile`].
+    pub profile: Option<Profile>,
+    /// As in [`Request::skip_begin`].
+    pub skip_begin: Option<usize>,
+    /// As in [`Request::skip_end`].
+    pub skip_end: Option<usize>,
 }
 
 /// What is made of a curve.
