@@ -1,0 +1,13 @@
+//! The session over real gRPC on loopback, against a coordinator that each test scripts.
+//!
+//! - `support`: the scripted coordinator and the worker under test.
+//! - `work`: describe, probe, tasks, and how they end.
+//! - `connection`: connections that drop, stay silent or refuse.
+//! - `leases`: what is held, stopped, handed back.
+//! - `process`: the mock worker as a process.
+
+mod connection;
+mod leases;
+mod process;
+mod support;
+mod work;
