@@ -15,6 +15,8 @@ pub struct Field {
     pub comment: String,
     /// What its values are.
     pub kind: Kind,
+    /// Heading under which people find it.
+    pub section: &'static str,
 }
 
 /// What the values of a field are.
@@ -72,6 +74,7 @@ fn read() -> Vec<Field> {
                     .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
                     .unwrap_or_default(),
                 kind: kind(field),
+                section: rangefinder_proto::sections::of(field.number()),
             })
             .collect();
     }

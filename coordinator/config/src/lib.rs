@@ -1,11 +1,17 @@
 //! What a sweep is asked to be.
 //!
 //! - [`fields`]: the fields of the specification, as its definition lists them.
+//! - [`file`]: configuration files; flags over them.
+//! - [`hparams`]: hyperparameter files, into which the learning rate is written.
+//! - [`manual`]: the whole configuration with its comments.
 //! - [`names`]: the names that people may write, and the nearest to what they wrote.
 //! - [`Resolved`], [`resolve`]: a specification checked and completed, all mistakes at once.
 //! - `tree`: TOML, YAML and JSON as one kind of tree that knows the place of each value.
 
 pub mod fields;
+pub mod file;
+pub mod hparams;
+pub mod manual;
 pub mod names;
 mod resolve;
 mod resolved;
@@ -13,3 +19,4 @@ mod tree;
 
 pub use resolve::{most_workers, resolve};
 pub use resolved::{AnswerSettings, Device, Resolved};
+pub use tree::Format;
