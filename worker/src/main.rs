@@ -1,6 +1,102 @@
-fn main() {
-    println!(
-        "{:?}",
-        tch::Tensor::from_slice(&[1f32, 2.]).sum(tch::Kind::Float)
-    );
+//! The worker process: joins its coordinator and trains what it is told to.
+//!
+//! Exit codes: 0 it was told to leave, 1 it cannot go on, 2 its arguments or environment are wrong.
+
+use std::process::ExitCode;
+
+use rangefinder_session::{End, Options, Session, shutdown};
+use rangefinder_worker::{TorchTrainer, device};
+use tracing_subscriber::EnvFilter;
+
+/// What it cannot go on without is missing or wrong.
+const EXIT_FAILED: u8 = 1;
+/// Arguments or environment are wrong.
+const EXIT_USAGE: u8 = 2;
+
+/// Version of the libtorch that it was built with.
+const LIBTORCH_VERSION: &str = env!("RANGEFINDER_LIBTORCH_VERSION");
+
+const HELP: &str = "\
+The worker of Rangefinder: joins a coordinator and trains what it is told to.
+The coordinator starts its own workers; start one by hand only to lend it another machine.
+
+Usage: worker [--help | --version]
+
+All else is told by the environment:
+  RANGEFINDER_COORDINATOR        address of the coordinator, such as http://127.0.0.1:4242
+  RANGEFINDER_TOKEN_FILE         file with the credential (or RANGEFINDER_TOKEN, the credential itself)
+  RANGEFINDER_WORKER_ID          unique name of the worker [default: host name and process id]
+  RANGEFINDER_DEVICE             auto, cpu or cuda:i [default: auto]
+  RANGEFINDER_WATCH_STDIN        1: end with standard input [default: 0]
+  RANGEFINDER_RECONNECT_SECONDS  how long to look for the coordinator [default: 60]
+  RANGEFINDER_DRAIN_SECONDS      how long a leaving worker may finish its task [default: 20]
+  RUST_LOG                       what to log to standard error [default: warn]
+
+Exit codes: 0 told to leave, 1 cannot go on, 2 wrong arguments or environment.
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next().as_deref().map(std::ffi::OsStr::to_string_lossy) {
+        None => {}
+        Some(argument) if argument == "--help" || argument == "-h" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Some(argument) if argument == "--version" || argument == "-V" => {
+            println!("worker {} (libtorch {LIBTORCH_VERSION})", env!("CARGO_PKG_VERSION"));
+            return ExitCode::SUCCESS;
+        }
+        Some(argument) => {
+            return fail(
+                EXIT_USAGE,
+                &format!("unknown argument `{argument}`: the worker is told all by its environment, see worker --help"),
+            );
+        }
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match Options::from_env() {
+        Ok(options) => join(options),
+        Err(error) => fail(EXIT_USAGE, &error.to_string()),
+    }
+}
+
+fn join(mut options: Options) -> ExitCode {
+    let device = match device::resolve(&options.device) {
+        Ok(device) => device,
+        Err(error) => return fail(EXIT_USAGE, &error.to_string()),
+    };
+    options.device = device::name(device);
+    options.memory_bytes = device::memory_bytes(device);
+    options
+        .versions
+        .insert("libtorch".to_owned(), LIBTORCH_VERSION.to_owned());
+    // One thread is enough for the session; the trainer has one of its own.
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(EXIT_FAILED, &format!("failed to start: {error}")),
+    };
+    let ended = runtime.block_on(async {
+        let shutdown = shutdown::on_signals().map_err(|error| error.to_string())?;
+        Session::run(options, TorchTrainer::new(device), shutdown)
+            .await
+            .map_err(|error| error.to_string())
+    });
+    match ended {
+        Ok(End::Drained | End::ShutDown | End::CoordinatorGone) => ExitCode::SUCCESS,
+        Err(message) => fail(EXIT_FAILED, &message),
+    }
+}
+
+fn fail(code: u8, message: &str) -> ExitCode {
+    eprintln!("worker: {message}");
+    ExitCode::from(code)
 }

@@ -1,0 +1,126 @@
+//! Finds the user's mistakes by running one batch, before any training.
+
+use rangefinder_data::Array;
+use rangefinder_session::trainer::Failure;
+use tch::{TchError, Tensor};
+
+use crate::failure;
+use crate::loss::Loss;
+use crate::recipe::Recipe;
+use crate::run::Run;
+use crate::samples::{Batch, Samples};
+
+/// The loss of the first batch at the initial weights.
+///
+/// # Errors
+/// A user's failure that names the field: no trainable parameters, data that do not fit the model,
+/// targets that do not fit the loss, labels out of range, a loss that is not a finite number or
+/// does not depend on the parameters.
+pub(crate) fn first_loss(
+    recipe: &Recipe,
+    samples: &Samples,
+    run: &mut Run,
+) -> Result<f64, Failure> {
+    if run.model.parameters.is_empty() {
+        return Err(failure::user(
+            "model",
+            "the model has no trainable parameters",
+            "save it with parameters that require a gradient, and not frozen by torch.jit.freeze",
+        ));
+    }
+    let training = |error: &TchError| failure::training(error, recipe.batch_size);
+    let batch = run.batch(samples, 0).map_err(|error| training(&error))?;
+    let output = forward(recipe, samples, run, &batch)?;
+    recipe.loss.check(&output, &batch.targets)?;
+    if recipe.loss == Loss::CrossEntropy {
+        let classes = output.size().get(1).copied();
+        samples.check_labels(classes)?;
+    }
+    let loss = recipe
+        .loss
+        .of_output(&output, &batch.targets)
+        .map_err(|error| {
+            failure::user(
+                "loss",
+                format!(
+                    "the loss cannot be computed: {}",
+                    failure::sentence(&error)
+                ),
+                "save targets that fit the model's output and the loss",
+            )
+        })?;
+    if !loss.requires_grad() {
+        return Err(failure::user(
+            "model",
+            "the loss does not depend on any trainable parameter",
+            "let the model's output be computed from its parameters, without torch.no_grad or detach",
+        ));
+    }
+    run.parameters
+        .gradients(&loss)
+        .map_err(|error| training(&error))?;
+    let value = loss
+        .f_reshape([])
+        .and_then(|loss| loss.f_double_value(&[]))
+        .map_err(|error| training(&error))?;
+    if !value.is_finite() {
+        return Err(failure::user(
+            "data",
+            format!("the loss of the first batch at the initial weights is {value}"),
+            "look for NaN, infinities or very large numbers in the data, and scale the inputs",
+        ));
+    }
+    Ok(value)
+}
+
+fn forward(
+    recipe: &Recipe,
+    samples: &Samples,
+    run: &Run,
+    batch: &Batch,
+) -> Result<Tensor, Failure> {
+    let mut arguments: Vec<&Tensor> = batch.inputs.iter().collect();
+    if recipe.loss == Loss::Module {
+        arguments.push(&batch.targets);
+    }
+    run.model.forward(&arguments).map_err(|error| {
+        if failure::is_out_of_memory(&error) {
+            return failure::training(&error, recipe.batch_size);
+        }
+        let reason = failure::sentence(&error);
+        let arrays: Vec<&Array> = match recipe.loss {
+            Loss::Module => samples.inputs().iter().chain([samples.targets()]).collect(),
+            _ => samples.inputs().iter().collect(),
+        };
+        let given = describe(&arrays, &arguments);
+        let arguments_differ = ["missing value for argument", "Expected at most", "expected at most"]
+            .iter()
+            .any(|sign| error.to_string().contains(sign));
+        if arguments_differ {
+            return failure::user(
+                "input_keys",
+                format!(
+                    "the model's forward does not take {} arguments ({given})",
+                    arguments.len()
+                ),
+                "name one input array for each argument of forward, in their order; with the loss \
+                 `module` the targets are the last argument",
+            );
+        }
+        failure::user(
+            "model",
+            format!("the model cannot process a batch of the data ({given}): {reason}"),
+            "give data of the shape and type that the model's forward expects",
+        )
+    })
+}
+
+/// The arguments as the model gets them, such as `inputs: Float [64, 1, 8, 8]`.
+fn describe(arrays: &[&Array], arguments: &[&Tensor]) -> String {
+    arrays
+        .iter()
+        .zip(arguments)
+        .map(|(array, tensor)| format!("{}: {:?} {:?}", array.name(), tensor.kind(), tensor.size()))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,51 @@
+//! `torch.optim.RMSprop`.
+
+use tch::{TchError, Tensor};
+
+use super::{State, decay_into, zeros};
+
+/// RMSprop (Hinton's lecture, 2012), not centred, in PyTorch's form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RmsProp {
+    /// Smoothing constant of the squared gradient, 0 to below 1.
+    pub alpha: f64,
+    /// Added to the denominator.
+    pub eps: f64,
+    /// 0 to below 1.
+    pub momentum: f64,
+    /// Added to the gradient.
+    pub weight_decay: f64,
+}
+
+impl RmsProp {
+    pub(super) fn update(
+        &self,
+        state: &mut State,
+        mut gradient: Tensor,
+        lr: f64,
+    ) -> Result<(), TchError> {
+        decay_into(&mut gradient, &state.weights, self.weight_decay)?;
+        let [scaled, denominator] = &mut state.scratch;
+
+        let second = zeros(&mut state.second, &gradient)?;
+        let scaled = zeros(scaled, &gradient)?;
+        let _ = gradient.f_mul_scalar_out(scaled, 1.0 - self.alpha)?;
+        let _ = second.f_mul_scalar_(self.alpha)?;
+        let _ = second.f_addcmul_(scaled, &gradient)?;
+
+        let denominator = zeros(denominator, &gradient)?;
+        let _ = second.f_sqrt_out(denominator)?;
+        let _ = denominator.f_add_scalar_(self.eps)?;
+        if self.momentum == 0.0 {
+            let _ = gradient.f_div_out(scaled, denominator)?;
+            let _ = scaled.f_mul_scalar_(-lr)?;
+        } else {
+            let buffer = zeros(&mut state.first, &gradient)?;
+            let _ = buffer.f_mul_scalar_(self.momentum)?;
+            let _ = buffer.f_addcdiv_(&gradient, denominator)?;
+            let _ = buffer.f_mul_scalar_out(scaled, -lr)?;
+        }
+        let _ = state.weights.f_add_(scaled)?;
+        Ok(())
+    }
+}

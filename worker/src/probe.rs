@@ -1,0 +1,109 @@
+//! A few batches at the initial weights: how large the gradient is, how long a step takes, how
+//! much memory it needs.
+
+use std::time::Instant;
+
+use rangefinder_proto::v1::Probed;
+use rangefinder_session::trainer::Failure;
+use tch::{Cuda, Device, Kind, TchError, Tensor};
+
+use crate::device;
+use crate::failure;
+use crate::flat::{self, Gradients};
+use crate::recipe::Recipe;
+use crate::run::Run;
+use crate::samples::Samples;
+
+/// Runs the first `batches` batches, at least 2. The weights stay where they are: the updates, which
+/// are run to be timed and to take their memory, have the learning rate 0.
+pub(crate) fn run(
+    recipe: &Recipe,
+    samples: &Samples,
+    run: &mut Run,
+    batches: u32,
+    device: Device,
+) -> Result<Probed, Failure> {
+    measure(samples, run, batches.max(2), device)
+        .map_err(|error| failure::training(&error, recipe.batch_size))
+}
+
+fn measure(
+    samples: &Samples,
+    run: &mut Run,
+    batches: u32,
+    device: Device,
+) -> Result<Probed, TchError> {
+    let mut gradients = GradientSum::default();
+    let mut losses = 0.0;
+    let mut seconds = Vec::new();
+    for step in 0..u64::from(batches) {
+        let start = Instant::now();
+        let batch = run.batch(samples, step)?;
+        let (loss, gradient) = run.gradients(&batch)?;
+        run.update(&gradient, 0.0)?;
+        losses += loss.f_reshape([])?.f_double_value(&[])?;
+        if let Device::Cuda(index) = device {
+            Cuda::synchronize(i64::try_from(index).unwrap_or(0));
+        }
+        seconds.push(start.elapsed().as_secs_f64());
+        gradients.add(&gradient)?;
+    }
+    // The first step warms up caches and allocators.
+    let steady = seconds.get_mut(1..).unwrap_or_default();
+    steady.sort_by(f64::total_cmp);
+    let (gradient_squared, gradient_l1) = gradients.norms(f64::from(batches))?;
+    Ok(Probed {
+        lease_token: 0,
+        initial_loss: losses / f64::from(batches),
+        gradient_squared,
+        gradient_l1,
+        seconds_per_step: steady.get(steady.len() / 2).copied().unwrap_or(0.0),
+        peak_memory_bytes: device::peak_memory_bytes(device),
+    })
+}
+
+/// Sums over batches of the gradient and of its squared norm.
+#[derive(Default)]
+struct GradientSum {
+    /// One per flat buffer, parameters without a gradient as zeros.
+    sums: Vec<Tensor>,
+    squared_norms: f64,
+}
+
+impl GradientSum {
+    fn add(&mut self, gradients: &[Gradients]) -> Result<(), TchError> {
+        let _guard = tch::no_grad_guard();
+        for (index, gradients) in gradients.iter().enumerate() {
+            let present = gradients.iter().flatten();
+            if present.clone().next().is_none() {
+                continue;
+            }
+            let gradient = flat::flatten(present)?;
+            self.squared_norms += total(&gradient.f_square()?)?;
+            match self.sums.get_mut(index) {
+                Some(sum) => {
+                    let _ = sum.f_add_(&gradient)?;
+                }
+                None => self.sums.push(gradient),
+            }
+        }
+        Ok(())
+    }
+
+    /// |mean g|^2 without the part that the noise of finitely many batches adds,
+    /// (|sum g|^2 - sum |g_b|^2) / (B (B - 1)), at least 0; and |mean g|_1.
+    fn norms(&self, batches: f64) -> Result<(f64, f64), TchError> {
+        let _guard = tch::no_grad_guard();
+        let (mut square, mut absolute) = (0.0, 0.0);
+        for sum in &self.sums {
+            square += total(&sum.f_square()?)?;
+            absolute += total(&sum.f_abs()?)?;
+        }
+        let unbiased = (square - self.squared_norms) / (batches * (batches - 1.0));
+        Ok((unbiased.max(0.0), absolute / batches))
+    }
+}
+
+fn total(tensor: &Tensor) -> Result<f64, TchError> {
+    tensor.f_sum(Kind::Double)?.f_double_value(&[])
+}

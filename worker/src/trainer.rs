@@ -1,0 +1,149 @@
+//! The trainer on libtorch, as the session drives it.
+
+use rangefinder_proto::v1;
+use rangefinder_session::trainer::{Failure, StepError, StepLoss, TaskStart, Trainer};
+use tch::{Cuda, Device};
+
+use crate::recipe::Recipe;
+use crate::run::Run;
+use crate::samples::Samples;
+use crate::{check, failure, model::Blueprint, probe};
+
+/// Trains models with libtorch. What it loaded for one specification it keeps for the next task.
+pub struct TorchTrainer {
+    device: Device,
+    loaded: Option<Loaded>,
+    run: Option<Run>,
+}
+
+/// Model and data of a specification.
+struct Loaded {
+    spec: v1::TrainerSpec,
+    recipe: Recipe,
+    samples: Samples,
+    blueprint: Blueprint,
+}
+
+impl TorchTrainer {
+    /// A trainer for tasks on `device`; models and data are described on the CPU all the same.
+    #[must_use]
+    pub fn new(device: Device) -> Self {
+        Self {
+            device,
+            loaded: None,
+            run: None,
+        }
+    }
+
+    /// Loads what a specification names, unless that is loaded already.
+    fn load(&mut self, spec: &v1::TrainerSpec) -> Result<&mut Loaded, Failure> {
+        let loaded = match self.loaded.take() {
+            Some(loaded) if loaded.spec == *spec => loaded,
+            previous => Loaded::read(spec, previous)?,
+        };
+        if spec.threads > 0 {
+            tch::set_num_threads(i32::try_from(spec.threads).unwrap_or(i32::MAX));
+        }
+        Ok(self.loaded.insert(loaded))
+    }
+}
+
+impl Loaded {
+    fn read(spec: &v1::TrainerSpec, previous: Option<Self>) -> Result<Self, Failure> {
+        let recipe = Recipe::parse(spec)?;
+        let samples = match previous {
+            Some(previous) if previous.recipe.data == recipe.data => previous.samples,
+            _ => Samples::new(rangefinder_data::load(&recipe.data).map_err(failure::data)?)?,
+        };
+        let blueprint = Blueprint::read(&recipe, &samples)?;
+        Ok(Self {
+            spec: spec.clone(),
+            recipe,
+            samples,
+            blueprint,
+        })
+    }
+
+    /// A run from the initial weights.
+    fn start(&mut self, device: Device, replica: u32) -> Result<Run, Failure> {
+        let batch_size = self.recipe.batch_size;
+        if device.is_cuda() {
+            // Its search for the fastest kernel may choose another one in each process.
+            Cuda::cudnn_set_benchmark(false);
+        }
+        self.samples
+            .settle(device)
+            .map_err(|error| failure::training(&error, batch_size))?;
+        let model = self
+            .blueprint
+            .build(self.recipe.seed, device)
+            .map_err(|error| failure::training(&error, batch_size))?;
+        Run::new(&self.recipe, &self.samples, model, device, replica)
+    }
+}
+
+impl Trainer for TorchTrainer {
+    fn describe(&mut self, spec: &v1::TrainerSpec) -> Result<v1::Described, Failure> {
+        self.run = None;
+        let loaded = self.load(spec)?;
+        let mut run = loaded.start(Device::Cpu, 0)?;
+        let initial_loss = check::first_loss(&loaded.recipe, &loaded.samples, &mut run)?;
+        let parameters: Vec<v1::Parameter> = run
+            .model
+            .parameters
+            .iter()
+            .map(|parameter| v1::Parameter {
+                name: parameter.name.clone(),
+                shape: parameter.tensor.size(),
+            })
+            .collect();
+        Ok(v1::Described {
+            lease_token: 0,
+            parameter_count: run.parameters.count(),
+            parameters,
+            initial_loss,
+            optimizer: loaded.recipe.optimizer.name().to_owned(),
+            beta: Some(loaded.recipe.optimizer.beta()),
+            seekable: true,
+            replayable: true,
+            samples: loaded.samples.count(),
+            steps_per_epoch: run.order().steps_per_epoch(),
+            effective_batch_size: u64::from(loaded.recipe.batch_size),
+        })
+    }
+
+    fn probe(&mut self, spec: &v1::TrainerSpec, batches: u32) -> Result<v1::Probed, Failure> {
+        self.run = None;
+        let device = self.device;
+        let loaded = self.load(spec)?;
+        let mut run = loaded.start(device, 0)?;
+        probe::run(&loaded.recipe, &loaded.samples, &mut run, batches, device)
+    }
+
+    fn start(&mut self, task: &TaskStart) -> Result<(), Failure> {
+        // The weights of the task before make room first.
+        self.run = None;
+        let device = self.device;
+        let run = self.load(&task.spec)?.start(device, task.replica)?;
+        self.run = Some(run);
+        Ok(())
+    }
+
+    fn step(&mut self, step: u64, lr: f64, losses: &mut Vec<StepLoss>) -> Result<(), StepError> {
+        let (Some(loaded), Some(run)) = (&self.loaded, &mut self.run) else {
+            return Err(failure::worker("a step without a task").into());
+        };
+        Ok(run.step(&loaded.samples, step, lr, losses)?)
+    }
+
+    fn flush(&mut self, losses: &mut Vec<StepLoss>) -> Result<(), StepError> {
+        match &mut self.run {
+            Some(run) => Ok(run.flush(losses)?),
+            None => Ok(()),
+        }
+    }
+
+    fn stop(&mut self) {
+        self.run = None;
+    }
+}
