@@ -2,6 +2,7 @@
 
 use rangefinder_sweep::plan::Split;
 use rangefinder_sweep::schedule::Mode;
+use rangefinder_sweep::suggest::profiles::FASTAI_METHODS;
 use rangefinder_sweep::suggest::{Method, Profile};
 
 /// Built-in models.
@@ -16,7 +17,28 @@ pub const LOSSES: [&str; 3] = ["cross_entropy", "mse", "module"];
 pub const OPTIMIZERS: [&str; 4] = ["sgd", "adam", "adamw", "rmsprop"];
 
 /// How the learning rate grows.
-pub const MODES: [(&str, Mode); 2] = [("exponential", Mode::Exponential), ("linear", Mode::Linear)];
+#[must_use]
+pub fn modes() -> [(&'static str, Mode); 2] {
+    Mode::ALL.map(|mode| (mode.name(), mode))
+}
+
+/// How a learning rate is read off a curve.
+#[must_use]
+pub fn methods() -> [(&'static str, Method); 9] {
+    Method::ALL.map(|method| (method.name(), method))
+}
+
+/// fastai's own methods; its default comes first.
+#[must_use]
+pub fn fastai_methods() -> [(&'static str, Method); 4] {
+    FASTAI_METHODS.map(|method| (method.name(), method))
+}
+
+/// Tools that are reproduced.
+#[must_use]
+pub fn profiles() -> [(&'static str, Profile); 5] {
+    Profile::ALL.map(|profile| (profile.name(), profile))
+}
 
 /// How the work is split.
 pub const SPLITS: [(&str, Split); 5] = [
@@ -29,36 +51,6 @@ pub const SPLITS: [(&str, Split); 5] = [
 
 /// Presets of the overlap, in decades of learning rate.
 pub const OVERLAPS: [(&str, f64); 3] = [("fast", 0.5), ("default", 1.0), ("faithful", 2.0)];
-
-/// How a learning rate is read off a curve.
-pub const METHODS: [(&str, Method); 9] = [
-    ("auto", Method::Auto),
-    ("drop50", Method::Drop50),
-    ("drop80", Method::Drop80),
-    ("drop95", Method::Drop95),
-    ("steepest", Method::Steepest),
-    ("gmean", Method::Gmean),
-    ("minimum", Method::Minimum),
-    ("valley", Method::Valley),
-    ("slide", Method::Slide),
-];
-
-/// fastai's own methods; its default comes first.
-pub const FASTAI_METHODS: [(&str, Method); 4] = [
-    ("valley", Method::Valley),
-    ("slide", Method::Slide),
-    ("minimum", Method::Minimum),
-    ("steepest", Method::Steepest),
-];
-
-/// Tools that are reproduced.
-pub const PROFILES: [(&str, Profile); 5] = [
-    ("lightning", Profile::Lightning),
-    ("lightning-0.7.6", Profile::Lightning076),
-    ("fastai", Profile::Fastai),
-    ("torch-lr-finder", Profile::TorchLrFinder),
-    ("ignite", Profile::Ignite),
-];
 
 /// The known name that someone who wrote `word` most likely meant: a third of its letters may be
 /// wrong or swapped, or its end missing.
@@ -94,27 +86,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn serialized(value: &impl serde::Serialize) -> String {
-        serde_json::to_value(value)
-            .unwrap()
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-
     #[test]
     fn what_people_write_is_what_results_say() {
-        for (name, value) in METHODS {
-            assert_eq!(name, serialized(&value));
-        }
-        for (name, value) in PROFILES {
-            assert_eq!(name, serialized(&value));
-        }
-        for (name, value) in MODES {
-            assert_eq!(name, serialized(&value));
-        }
-        for (name, value) in SPLITS {
-            assert_eq!(name, serialized(&value));
+        for (name, split) in SPLITS {
+            assert_eq!(serde_json::to_value(split).unwrap(), name);
         }
     }
 
@@ -123,12 +98,12 @@ mod tests {
         assert_eq!(nearest("adamW", OPTIMIZERS), Some("adamw"));
         assert_eq!(nearest("cross-entropy", LOSSES), Some("cross_entropy"));
         assert_eq!(
-            nearest("torch_lr_finder", PROFILES.map(|p| p.0)),
+            nearest("torch_lr_finder", profiles().map(|p| p.0)),
             Some("torch-lr-finder")
         );
         assert_eq!(nearest("mpl", MODELS), Some("mlp"));
         assert_eq!(
-            nearest("exp", MODES.map(|mode| mode.0)),
+            nearest("exp", modes().map(|mode| mode.0)),
             Some("exponential")
         );
         assert_eq!(nearest("zzz", OPTIMIZERS), None);

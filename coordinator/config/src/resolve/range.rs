@@ -3,70 +3,60 @@
 use super::mistakes::Mistakes;
 use super::optimizer;
 use crate::AnswerSettings;
-use crate::names::{FASTAI_METHODS, METHODS, MODES, PROFILES};
+use crate::names::{fastai_methods, methods, modes, profiles};
 use rangefinder_proto::v1;
 use rangefinder_sweep::curve::StopRule;
-use rangefinder_sweep::schedule::{Grid, Mode, Range};
-use rangefinder_sweep::suggest::{Method, Profile};
+use rangefinder_sweep::schedule::{Grid, Mode, Range, RangeError};
+use rangefinder_sweep::suggest::rule::CUT_THRESHOLD;
+use rangefinder_sweep::suggest::{Method, Profile, verdict};
 
-/// Below this the verdict is always `too_few_points`.
-const MIN_STEPS: u32 = 20;
+const STEPS: u32 = 100;
 const MAX_STEPS: u32 = 1_000_000;
 
-/// What a tool does when nobody says otherwise (`docs/method.md`, profiles).
+/// What a tool does when nobody says otherwise.
 struct Habits {
     grid: Grid,
     /// `None`: the optimizer's own learning rate.
     min_lr: Option<f64>,
     max_lr: f64,
+    steps: u32,
     threshold: f64,
     /// Points that it leaves out at the start and at the end.
     skips: (u32, u32),
     /// Fewest steps from which it can suggest anything.
-    min_steps: u32,
+    fewest_steps: usize,
 }
 
 impl Habits {
     fn of(profile: Option<Profile>) -> Self {
-        let ours = Self {
-            grid: Grid::BothEnds,
-            min_lr: Some(1e-8),
-            max_lr: 1.0,
-            threshold: 4.0,
-            skips: (0, 0),
-            min_steps: MIN_STEPS,
+        let Some(profile) = profile else {
+            return Self {
+                grid: Grid::BothEnds,
+                min_lr: Some(1e-8),
+                max_lr: 1.0,
+                steps: STEPS,
+                threshold: CUT_THRESHOLD,
+                skips: (0, 0),
+                // Below this the verdict is always `too_few_points`.
+                fewest_steps: verdict::FEWEST_STEPS,
+            };
         };
-        match profile {
-            None => ours,
-            Some(Profile::Lightning | Profile::Lightning076) => Self {
-                grid: Grid::Lightning,
-                skips: (10, 1),
-                min_steps: 13,
-                ..ours
-            },
-            Some(Profile::Fastai) => Self {
-                grid: Grid::UpperOpen,
-                min_lr: Some(1e-7),
-                max_lr: 10.0,
-                min_steps: 6,
-                ..ours
-            },
-            Some(Profile::TorchLrFinder) => Self {
-                min_lr: None,
-                max_lr: 10.0,
-                threshold: 5.0,
-                skips: (10, 5),
-                min_steps: 17,
-                ..ours
-            },
-            Some(Profile::Ignite) => Self {
-                grid: Grid::LowerOpen,
-                min_lr: None,
-                max_lr: 10.0,
-                threshold: 5.0,
-                min_steps: 3,
-                ..ours
-            },
+        let (min_lr, max_lr) = profile.default_range();
+        let (skips, fewest_steps) = match profile {
+            Profile::Lightning | Profile::Lightning076 => ((10, 1), 13),
+            Profile::Fastai => ((0, 0), 6),
+            Profile::TorchLrFinder => ((10, 5), 17),
+            Profile::Ignite => ((0, 0), 3),
+        };
+        Self {
+            grid: profile.grid(),
+            min_lr,
+            max_lr,
+            // ignite takes the whole run, which has no length here.
+            steps: profile.default_steps().unwrap_or(STEPS),
+            threshold: profile.default_threshold(),
+            skips,
+            fewest_steps,
         }
     }
 }
@@ -80,7 +70,7 @@ pub(super) fn range(
     let profile = spec
         .profile
         .as_deref()
-        .map(|name| mistakes.choose("profile", name, &PROFILES, Profile::Lightning));
+        .map(|name| mistakes.choose("profile", name, &profiles(), Profile::Lightning));
     let habits = Habits::of(profile);
     let range = Range {
         mode: mode(spec, mistakes),
@@ -91,7 +81,7 @@ pub(super) fn range(
                 .unwrap_or_else(|| optimizer::default_lr(optimizer))
         }),
         max_lr: *spec.max_lr.get_or_insert(habits.max_lr),
-        steps: *spec.num_training.get_or_insert(100),
+        steps: *spec.num_training.get_or_insert(habits.steps),
     };
     bounds(&range, mistakes);
     steps(&range, spec.profile.as_deref(), &habits, mistakes);
@@ -124,7 +114,7 @@ pub(super) fn range(
 
 fn mode(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> Mode {
     let name = spec.mode.get_or_insert_with(|| "exponential".to_owned());
-    mistakes.choose("mode", name, &MODES, Mode::Exponential)
+    mistakes.choose("mode", name, &modes(), Mode::Exponential)
 }
 
 fn bounds(range: &Range, mistakes: &mut Mistakes) {
@@ -138,7 +128,10 @@ fn bounds(range: &Range, mistakes: &mut Mistakes) {
             );
         }
     }
-    if fits(range.min_lr) && fits(range.max_lr) && range.min_lr >= range.max_lr {
+    if !fits(range.min_lr) || !fits(range.max_lr) {
+        return;
+    }
+    if range.min_lr >= range.max_lr {
         mistakes.add(
             "min_lr",
             format!(
@@ -147,12 +140,23 @@ fn bounds(range: &Range, mistakes: &mut Mistakes) {
             ),
             "lower `min_lr` or raise `max_lr`: a range of 4 to 9 decades is usual",
         );
+    } else if range.steps <= MAX_STEPS
+        && let Err(RangeError::Narrow { .. }) = range.validate()
+    {
+        mistakes.add(
+            "max_lr",
+            format!(
+                "{:?} is so close to `min_lr`, {:?}, that neighbouring steps would be the same",
+                range.max_lr, range.min_lr
+            ),
+            "widen the range: 4 to 9 decades are usual",
+        );
     }
 }
 
 fn steps(range: &Range, profile: Option<&str>, habits: &Habits, mistakes: &mut Mistakes) {
-    let fewest = habits.min_steps;
-    if range.steps < fewest {
+    let fewest = habits.fewest_steps;
+    if (range.steps as usize) < fewest {
         let why = match profile {
             Some(tool) => format!("`{tool}` suggests nothing from fewer"),
             None => "no curve of fewer is ever usable".to_owned(),
@@ -198,16 +202,16 @@ fn skips(spec: &mut v1::SweepSpec, range: &Range, habits: &Habits, mistakes: &mu
 fn method(spec: &mut v1::SweepSpec, profile: Option<Profile>, mistakes: &mut Mistakes) -> Method {
     let Some(profile) = profile else {
         let name = spec.method.get_or_insert_with(|| "auto".to_owned());
-        return mistakes.choose("method", name, &METHODS, Method::Auto);
+        return mistakes.choose("method", name, &methods(), Method::Auto);
     };
     // With a profile, `auto` is the tool's own choice.
     let asked = spec.method.take().filter(|name| name != "auto");
     if profile == Profile::Fastai {
-        let (default, fallback) = FASTAI_METHODS[0];
+        let (default, fallback) = fastai_methods()[0];
         let name = spec
             .method
             .insert(asked.unwrap_or_else(|| default.to_owned()));
-        return mistakes.choose("method", name, &FASTAI_METHODS, fallback);
+        return mistakes.choose("method", name, &fastai_methods(), fallback);
     }
     if let Some(name) = asked {
         let tool = spec.profile.as_deref().unwrap_or_default();

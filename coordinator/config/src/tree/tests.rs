@@ -147,7 +147,7 @@ fn aliases_of_aliases_are_refused_before_they_fill_the_memory() {
         let inner = format!("*a{}", level - 1);
         text += &format!(
             "a{level}: &a{level} [{}]\n",
-            vec![inner.as_str(); 10].join(", ")
+            [inner.as_str(); 10].join(", ")
         );
     }
     let error = parse(Format::Yaml, &text).unwrap_err();
