@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn all_orders_of_few_points_are_equally_likely() {
-        for (points, orders) in [(2, 2), (3, 6), (4, 24), (5, 120), (6, 720)] {
-            for seed in 0..4 {
+        for (points, orders) in [(2, 2), (3, 6), (4, 24), (5, 120)] {
+            for seed in 0..3 {
                 let z = unevenness(
                     orders,
                     (0..200 * orders as u64).map(|epoch| order(points, [seed, 0, epoch])),

@@ -1,6 +1,11 @@
 //! What files claim is not what is allocated. A binary of its own, with one test, since it counts
 //! the memory of the whole process.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at its first surprise, in its helpers too"
+)]
+
 use std::path::Path;
 
 use peak_alloc::PeakAlloc;
@@ -83,7 +88,7 @@ fn a_small_file_takes_little_memory_whatever_it_claims() {
             .join("tests/fixtures")
             .join(name);
         let content = std::fs::read(path).unwrap();
-        for number in [u32::MAX, 0x7fff_ffff, 0x3fff_ffff, 0x0100_0000] {
+        for number in [u32::MAX, 0x3fff_ffff] {
             for at in 0..content.len() - 4 {
                 let mut content = content.clone();
                 content[at..at + 4].copy_from_slice(&number.to_le_bytes());

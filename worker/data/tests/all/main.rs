@@ -6,6 +6,11 @@
 //! - `digits`: the data set that comes with the program.
 //! - `order`: which samples make a batch.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends at its first surprise, in its helpers too"
+)]
+
 mod common;
 mod digits;
 mod formats;
