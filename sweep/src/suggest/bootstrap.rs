@@ -3,7 +3,7 @@
 //!
 //! Each replicate is the smoothed curve plus the residuals with random signs, smoothed again and
 //! read by the rule. Both steps are linear up to the reading, so the weights are computed once.
-//! Steps closer than [`BLOCK`] decades are taken together, which no kernel of .3 decades can tell
+//! As many steps as fit into .01 decades are taken together, which no kernel of .3 decades can tell
 //! from apart: the work is bounded by the decades of the range and not by the number of steps.
 
 use super::random::SplitMix64;
@@ -13,8 +13,8 @@ use crate::curve::gaussian::{Gaussian, LogGrid, dot, to_steps};
 
 /// Number of replicates.
 const REPLICATES: usize = 400;
-/// Decades within which steps are taken together: far below the half widths that matter.
-const BLOCK: f64 = 0.005;
+/// Decades within which steps are taken together: below the half widths that matter.
+const BLOCK: f64 = 0.01;
 /// Least share of a loss's variance that a residual is taken to have.
 const LEAST_SHARE: f64 = 0.05;
 
@@ -106,7 +106,7 @@ impl Blocks {
         let mut starts = vec![0];
         let mut start = 0;
         for (step, at) in x.iter().enumerate() {
-            if at - x[start] >= BLOCK {
+            if step > 0 && at + grid.step_at(step) - x[start] > BLOCK {
                 start = step;
                 starts.push(step);
             }
