@@ -1,12 +1,13 @@
-//! The only module that calls foreign code directly: tensors over the data's own memory, and
-//! libtorch's CUDA half, which is opened at run time.
+//! The only module that calls foreign code directly: tensors over the data's own memory, the C++
+//! shim, and libtorch's CUDA half, which is opened at run time.
 
 #![expect(
     unsafe_code,
-    reason = "tensors over borrowed memory and libraries opened at run time have no safe interface"
+    reason = "tensors over borrowed memory, the shim and libraries opened at run time have no safe interface"
 )]
 
-use std::ffi::c_int;
+use std::error::Error as _;
+use std::ffi::{CStr, c_char, c_int};
 use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
@@ -83,6 +84,87 @@ pub(crate) fn kind(dtype: Dtype) -> Kind {
     }
 }
 
+/// A tensor of libtorch, as tch points to it.
+type AtTensor = *const torch_sys::C_tensor;
+
+unsafe extern "C" {
+    fn rangefinder_add(
+        this: AtTensor,
+        other: AtTensor,
+        alpha: f64,
+        error: *mut c_char,
+        length: usize,
+    ) -> c_int;
+    fn rangefinder_addcmul(
+        this: AtTensor,
+        first: AtTensor,
+        second: AtTensor,
+        value: f64,
+        error: *mut c_char,
+        length: usize,
+    ) -> c_int;
+    fn rangefinder_addcdiv(
+        this: AtTensor,
+        first: AtTensor,
+        second: AtTensor,
+        value: f64,
+        error: *mut c_char,
+        length: usize,
+    ) -> c_int;
+    fn rangefinder_set_deterministic(on: bool, error: *mut c_char, length: usize) -> c_int;
+}
+
+/// `this += alpha * other`, in one operation as PyTorch's optimizers do it.
+pub(crate) fn add_scaled(this: &mut Tensor, other: &Tensor, alpha: f64) -> Result<(), TchError> {
+    // SAFETY: both point to live tensors; `this` is borrowed mutably. The same below.
+    checked(|error, length| unsafe {
+        rangefinder_add(this.as_ptr(), other.as_ptr(), alpha, error, length)
+    })
+}
+
+/// `this += value * first * second`.
+pub(crate) fn addcmul(
+    this: &mut Tensor,
+    first: &Tensor,
+    second: &Tensor,
+    value: f64,
+) -> Result<(), TchError> {
+    let (first, second) = (first.as_ptr(), second.as_ptr());
+    checked(|error, length| unsafe {
+        rangefinder_addcmul(this.as_ptr(), first, second, value, error, length)
+    })
+}
+
+/// `this += value * first / second`.
+pub(crate) fn addcdiv(
+    this: &mut Tensor,
+    first: &Tensor,
+    second: &Tensor,
+    value: f64,
+) -> Result<(), TchError> {
+    let (first, second) = (first.as_ptr(), second.as_ptr());
+    checked(|error, length| unsafe {
+        rangefinder_addcdiv(this.as_ptr(), first, second, value, error, length)
+    })
+}
+
+/// Chooses deterministic kernels for the whole process, where libtorch has them.
+pub(crate) fn set_deterministic(on: bool) -> Result<(), TchError> {
+    // SAFETY: it takes no pointers but the buffer of `checked`.
+    checked(|error, length| unsafe { rangefinder_set_deterministic(on, error, length) })
+}
+
+/// Calls a function of the shim with a buffer for its error.
+fn checked(call: impl FnOnce(*mut c_char, usize) -> c_int) -> Result<(), TchError> {
+    let mut buffer = [0 as c_char; 1024];
+    if call(buffer.as_mut_ptr(), buffer.len()) == 0 {
+        return Ok(());
+    }
+    // SAFETY: the shim ends what it writes with a zero within the buffer, which began as zeros.
+    let text = unsafe { CStr::from_ptr(buffer.as_ptr()) };
+    Err(TchError::Torch(text.to_string_lossy().into_owned()))
+}
+
 /// Name of the half of libtorch that a machine without a GPU does not have.
 const LIBTORCH_CUDA: &str = "libtorch_cuda.so";
 
@@ -99,7 +181,7 @@ pub(crate) fn load_cuda() -> Result<(), String> {
     // SAFETY: libtorch's CUDA half is made to be loaded like this, and its initialisers rely on
     // nothing but the CPU half, which this program is linked to.
     let library = unsafe { Library::open(Some(&candidate), RTLD_NOW | RTLD_GLOBAL) }
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| error.source().unwrap_or(&error).to_string())?;
     std::mem::forget(library);
     Ok(())
 }

@@ -7,7 +7,7 @@ use tch::{Cuda, Device};
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::Samples;
-use crate::{check, failure, model::Blueprint, probe};
+use crate::{check, failure, foreign, model::Blueprint, probe};
 
 /// Trains models with libtorch. What it loaded for one specification it keeps for the next task.
 pub struct TorchTrainer {
@@ -70,6 +70,8 @@ impl Loaded {
         if device.is_cuda() {
             // Its search for the fastest kernel may choose another one in each process.
             Cuda::cudnn_set_benchmark(false);
+            foreign::set_deterministic(self.recipe.deterministic)
+                .map_err(|error| failure::training(&error, batch_size))?;
         }
         self.samples
             .settle(device)

@@ -3,6 +3,7 @@
 use tch::{TchError, Tensor};
 
 use super::{State, decay_into, zeros};
+use crate::foreign;
 
 /// Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019).
 #[derive(Clone, Debug, PartialEq)]
@@ -33,29 +34,20 @@ impl Adam {
         } else if self.weight_decay != 0.0 {
             let _ = weights.f_mul_scalar_(1.0 - lr * self.weight_decay)?;
         }
-        let [scaled, denominator] = &mut state.scratch;
-
         let first = zeros(&mut state.first, &gradient)?;
         let _ = first.f_lerp_(&gradient, 1.0 - self.beta1)?;
 
         let second = zeros(&mut state.second, &gradient)?;
-        let scaled = zeros(scaled, &gradient)?;
-        let _ = gradient.f_mul_scalar_out(scaled, 1.0 - self.beta2)?;
         let _ = second.f_mul_scalar_(self.beta2)?;
-        let _ = second.f_addcmul_(scaled, &gradient)?;
+        foreign::addcmul(second, &gradient, &gradient, 1.0 - self.beta2)?;
 
-        if lr == 0.0 {
-            return Ok(());
-        }
-        // weights -= step_size * first / (sqrt(second) / sqrt(1 - beta2^t) + eps), with -step_size
-        // divided into the denominator's two scalars.
-        let step_size = lr / (1.0 - self.beta1.powf(steps));
-        let root = (1.0 - self.beta2.powf(steps)).sqrt();
-        let denominator = zeros(denominator, &gradient)?;
+        let correction1 = 1.0 - self.beta1.powf(steps);
+        let correction2 = 1.0 - self.beta2.powf(steps);
+        let denominator = zeros(&mut state.scratch, &gradient)?;
         let _ = second.f_sqrt_out(denominator)?;
-        let _ = denominator.f_mul_scalar_(-1.0 / (root * step_size))?;
-        let _ = denominator.f_add_scalar_(-self.eps / step_size)?;
-        let _ = weights.f_addcdiv_(first, denominator)?;
+        let _ = denominator.f_div_scalar_(correction2.sqrt())?;
+        let _ = denominator.f_add_scalar_(self.eps)?;
+        foreign::addcdiv(weights, first, denominator, -(lr / correction1))?;
         Ok(())
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! - [`Algorithm`]: which optimizer, with its hyperparameters; checked against the specification.
 //! - [`Optimizer`]: its state over the parameters of one model.
-//! - [`sgd`], [`adam`], [`rmsprop`]: the updates. tch has no `alpha`/`value` arguments, so their
-//!   scalars are folded into neighbouring operations; the results differ from PyTorch's by rounding.
+//! - [`sgd`], [`adam`], [`rmsprop`]: the updates, by PyTorch's own operations in PyTorch's order, so
+//!   that not even the rounding differs.
 
 mod adam;
 mod config;
 mod rmsprop;
 mod sgd;
+
+#[cfg(test)]
+mod tests;
 
 pub use config::Algorithm;
 
@@ -17,6 +20,7 @@ use std::ops::Range;
 use tch::{TchError, Tensor};
 
 use crate::flat::{self, Buffer, FlatParameters, Gradients};
+use crate::foreign;
 
 /// An optimizer's state over the parameters of one model.
 pub(crate) struct Optimizer {
@@ -41,7 +45,7 @@ struct State {
     /// Average of the squared gradient.
     second: Option<Tensor>,
     /// Memory for intermediate values; its contents mean nothing between steps.
-    scratch: [Option<Tensor>; 2],
+    scratch: Option<Tensor>,
 }
 
 impl Optimizer {
@@ -127,7 +131,7 @@ impl Group {
             steps: self.state.steps,
             first: self.state.first.as_ref().map(cut).transpose()?,
             second: self.state.second.as_ref().map(cut).transpose()?,
-            scratch: [None, None],
+            scratch: None,
         };
         Ok(Self { slots, state })
     }
@@ -140,7 +144,7 @@ impl State {
             steps: 0,
             first: None,
             second: None,
-            scratch: [None, None],
+            scratch: None,
         }
     }
 }
@@ -157,8 +161,8 @@ fn zeros<'a>(place: &'a mut Option<Tensor>, example: &Tensor) -> Result<&'a mut 
 
 /// Adds `weight_decay * weights` to the gradient, as PyTorch's coupled weight decay.
 fn decay_into(gradient: &mut Tensor, weights: &Tensor, weight_decay: f64) -> Result<(), TchError> {
-    if weight_decay != 0.0 {
-        let _ = gradient.f_add_(&weights.f_mul_scalar(weight_decay)?)?;
+    if weight_decay == 0.0 {
+        return Ok(());
     }
-    Ok(())
+    foreign::add_scaled(gradient, weights, weight_decay)
 }

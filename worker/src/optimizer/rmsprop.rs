@@ -3,6 +3,7 @@
 use tch::{TchError, Tensor};
 
 use super::{State, decay_into, zeros};
+use crate::foreign;
 
 /// RMSprop (Hinton's lecture, 2012), not centred, in PyTorch's form.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,27 +26,21 @@ impl RmsProp {
         lr: f64,
     ) -> Result<(), TchError> {
         decay_into(&mut gradient, &state.weights, self.weight_decay)?;
-        let [scaled, denominator] = &mut state.scratch;
-
         let second = zeros(&mut state.second, &gradient)?;
-        let scaled = zeros(scaled, &gradient)?;
-        let _ = gradient.f_mul_scalar_out(scaled, 1.0 - self.alpha)?;
         let _ = second.f_mul_scalar_(self.alpha)?;
-        let _ = second.f_addcmul_(scaled, &gradient)?;
+        foreign::addcmul(second, &gradient, &gradient, 1.0 - self.alpha)?;
 
-        let denominator = zeros(denominator, &gradient)?;
+        let denominator = zeros(&mut state.scratch, &gradient)?;
         let _ = second.f_sqrt_out(denominator)?;
         let _ = denominator.f_add_scalar_(self.eps)?;
         if self.momentum == 0.0 {
-            let _ = gradient.f_div_out(scaled, denominator)?;
-            let _ = scaled.f_mul_scalar_(-lr)?;
+            foreign::addcdiv(&mut state.weights, &gradient, denominator, -lr)?;
         } else {
             let buffer = zeros(&mut state.first, &gradient)?;
             let _ = buffer.f_mul_scalar_(self.momentum)?;
-            let _ = buffer.f_addcdiv_(&gradient, denominator)?;
-            let _ = buffer.f_mul_scalar_out(scaled, -lr)?;
+            foreign::addcdiv(buffer, &gradient, denominator, 1.0)?;
+            foreign::add_scaled(&mut state.weights, buffer, -lr)?;
         }
-        let _ = state.weights.f_add_(scaled)?;
         Ok(())
     }
 }

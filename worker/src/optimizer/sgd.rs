@@ -3,7 +3,7 @@
 use tch::{TchError, Tensor};
 
 use super::{State, decay_into};
-use crate::flat;
+use crate::{flat, foreign};
 
 /// Stochastic gradient descent with PyTorch's momentum (Sutskever et al., 2013, in PyTorch's form:
 /// the learning rate multiplies the momentum buffer).
@@ -27,36 +27,23 @@ impl Sgd {
         lr: f64,
     ) -> Result<(), TchError> {
         decay_into(&mut gradient, &state.weights, self.weight_decay)?;
-        let mut direction = if self.momentum == 0.0 {
-            gradient
-        } else {
-            self.with_momentum(state, gradient)?
-        };
-        let _ = direction.f_mul_scalar_(-lr)?;
-        let _ = state.weights.f_add_(&direction)?;
-        Ok(())
-    }
-
-    /// Updates the momentum buffer and gives the direction in memory of its own.
-    fn with_momentum(&self, state: &mut State, mut gradient: Tensor) -> Result<Tensor, TchError> {
+        if self.momentum == 0.0 {
+            return foreign::add_scaled(&mut state.weights, &gradient, -lr);
+        }
         // The first gradient enters undampened, as PyTorch does it.
         let buffer = match &mut state.first {
             None => state.first.insert(flat::copy(&gradient)?),
             Some(buffer) => {
                 let _ = buffer.f_mul_scalar_(self.momentum)?;
-                if self.dampening == 0.0 {
-                    let _ = buffer.f_add_(&gradient)?;
-                } else {
-                    let _ = buffer.f_add_(&gradient.f_mul_scalar(1.0 - self.dampening)?)?;
-                }
+                foreign::add_scaled(buffer, &gradient, 1.0 - self.dampening)?;
                 buffer
             }
         };
         if self.nesterov {
-            let _ = gradient.f_add_(&buffer.f_mul_scalar(self.momentum)?)?;
+            foreign::add_scaled(&mut gradient, buffer, self.momentum)?;
+            foreign::add_scaled(&mut state.weights, &gradient, -lr)
         } else {
-            gradient.f_copy_(buffer)?;
+            foreign::add_scaled(&mut state.weights, buffer, -lr)
         }
-        Ok(gradient)
     }
 }

@@ -1,0 +1,126 @@
+//! Step by step against PyTorch.
+
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use super::{Algorithm, Optimizer};
+use crate::flat::{FlatParameters, Gradients, Named};
+use rangefinder_proto::v1;
+
+const FIXTURE: &str = include_str!("../../tests/fixtures/optimizers.json");
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_f64().unwrap())
+        .collect()
+}
+
+fn lists(value: &Value) -> Vec<Vec<f64>> {
+    value.as_array().unwrap().iter().map(numbers).collect()
+}
+
+fn tensor(values: &[f64], shape: &[f64]) -> Tensor {
+    let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+    Tensor::from_slice(values)
+        .to_kind(Kind::Float)
+        .reshape(shape)
+}
+
+fn algorithm(case: &Value) -> Algorithm {
+    let number = |key: &str| case[key].as_f64().unwrap();
+    Algorithm::parse(&v1::Optimizer {
+        name: case["name"].as_str().unwrap().to_owned(),
+        momentum: number("momentum"),
+        dampening: number("dampening"),
+        nesterov: case["nesterov"].as_bool().unwrap(),
+        weight_decay: number("weight_decay"),
+        beta1: number("beta1"),
+        beta2: number("beta2"),
+        alpha: number("alpha"),
+        eps: number("eps"),
+    })
+    .unwrap()
+}
+
+#[test]
+fn every_optimizer_equals_pytorchs_step_by_step_also_where_gradients_are_absent() {
+    let fixture: Value = serde_json::from_str(FIXTURE).unwrap();
+    let (shapes, initial) = (lists(&fixture["shapes"]), lists(&fixture["initial"]));
+    let lrs = numbers(&fixture["lrs"]);
+    let mut checked = 0;
+    for case in fixture["cases"].as_array().unwrap() {
+        let leaves: Vec<Named> = initial
+            .iter()
+            .zip(&shapes)
+            .enumerate()
+            .map(|(index, (values, shape))| Named {
+                name: index.to_string(),
+                tensor: tensor(values, shape).set_requires_grad(true),
+            })
+            .collect();
+        let parameters = FlatParameters::adopt(&leaves).unwrap();
+        let mut optimizer = Optimizer::new(algorithm(case), &parameters);
+        let absent = lists(&case["absent"]);
+        for (step, (&lr, expected)) in lrs.iter().zip(lists(&case["after"])).enumerate() {
+            let given = lists(&fixture["gradients"][step]);
+            let gradients: Gradients = given
+                .iter()
+                .zip(&shapes)
+                .enumerate()
+                .map(|(index, (values, shape))| {
+                    let gone = absent.contains(&vec![step as f64, index as f64]);
+                    (!gone).then(|| tensor(values, shape))
+                })
+                .collect();
+            optimizer.step(&parameters, &[gradients], lr).unwrap();
+            let flat: Vec<Tensor> = leaves
+                .iter()
+                .map(|leaf| leaf.tensor.detach().reshape([-1]))
+                .collect();
+            let after = Vec::<f64>::try_from(Tensor::cat(&flat, 0).to_kind(Kind::Double)).unwrap();
+            assert_eq!(after.len(), expected.len());
+            for (after, expected) in after.iter().zip(&expected) {
+                assert!(
+                    (after - expected).abs() <= 1e-6 * expected.abs() + 1e-6,
+                    "step {step} of {case}: {after} instead of {expected}",
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 32 * 10 * 13, "only {checked} values were checked");
+}
+
+#[test]
+fn the_models_own_tensors_are_views_of_the_flat_buffer() {
+    let leaf = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let named = [Named {
+        name: "weight".to_owned(),
+        tensor: leaf.shallow_clone(),
+    }];
+    let mut parameters = FlatParameters::adopt(&named).unwrap();
+    let _ = parameters.buffers[0].weights.fill_(4.0);
+    assert_eq!(leaf.sum(Kind::Double).double_value(&[]), 24.0);
+    assert!(leaf.requires_grad());
+}
+
+#[test]
+fn hyperparameters_that_pytorch_refuses_are_named() {
+    let sgd = |momentum: f64, nesterov: bool, weight_decay: f64| {
+        Algorithm::parse(&v1::Optimizer {
+            name: "sgd".to_owned(),
+            momentum,
+            nesterov,
+            weight_decay,
+            ..Default::default()
+        })
+        .map_err(|failure| failure.fields[0].field.clone())
+    };
+    assert_eq!(sgd(1.0, false, 0.0), Err("momentum".to_owned()));
+    assert_eq!(sgd(0.0, true, 0.0), Err("nesterov".to_owned()));
+    assert_eq!(sgd(0.0, false, f64::NAN), Err("weight_decay".to_owned()));
+    assert!(sgd(0.9, true, 0.1).is_ok());
+}

@@ -1,0 +1,92 @@
+//! The losses of a sweep equal those of PyTorch's own training loop.
+
+mod support;
+
+use rangefinder_proto::v1;
+use serde_json::Value;
+use support::{losses, pairs, spec, trainer};
+
+fn pytorch(name: &str) -> Vec<f64> {
+    let text = std::fs::read_to_string(support::fixture("curves.json")).unwrap();
+    let curves: Value = serde_json::from_str(&text).unwrap();
+    curves[name]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|loss| loss.as_f64().unwrap_or(f64::NAN))
+        .collect()
+}
+
+/// Steps up to the minimum of the curve, smoothed by an exponential average of .9 without bias.
+fn until_minimum(losses: &[f64]) -> usize {
+    let (mut average, mut weight) = (0.0, 0.0);
+    let mut best = (f64::INFINITY, 0);
+    for (step, loss) in losses.iter().enumerate() {
+        average = 0.9 * average + 0.1 * loss;
+        weight = 0.9 * weight + 0.1;
+        if average / weight < best.0 {
+            best = (average / weight, step);
+        }
+    }
+    best.1 + 1
+}
+
+fn assert_equals_pytorch(name: &str, spec: &v1::TrainerSpec) {
+    let expected = pytorch(name);
+    let got = losses(&mut trainer(), spec, 0, 100);
+    let until = until_minimum(&expected);
+    assert!(until > 40, "{name} has its minimum at step {until}");
+    for step in 0..until {
+        let error = (got[step] / expected[step] - 1.0).abs();
+        assert!(
+            error <= 1e-4,
+            "{name}, step {step} of {until}: {} instead of {}",
+            got[step],
+            expected[step]
+        );
+    }
+}
+
+#[test]
+fn a_torchscript_mlp_trains_as_in_pytorch() {
+    assert_equals_pytorch("mlp.pt adamw", &spec("mlp.pt", "adamw"));
+}
+
+#[test]
+fn a_torchscript_cnn_with_batch_norm_trains_as_in_pytorch() {
+    assert_equals_pytorch("cnn.pt sgd", &spec("cnn.pt", "sgd"));
+}
+
+#[test]
+fn buffers_that_enter_the_loss_move_as_in_pytorch() {
+    assert_equals_pytorch("running_norm.pt sgd", &spec("running_norm.pt", "sgd"));
+}
+
+#[test]
+fn a_model_that_returns_its_loss_trains_as_in_pytorch() {
+    let spec = v1::TrainerSpec {
+        loss: "module".to_owned(),
+        ..spec("module_loss.pt", "adamw")
+    };
+    assert_equals_pytorch("module_loss.pt adamw", &spec);
+}
+
+#[test]
+fn several_inputs_and_unused_parameters_train_as_in_pytorch() {
+    assert_equals_pytorch("two_inputs.pt sgd", &pairs());
+}
+
+#[test]
+fn tied_weights_train_as_in_pytorch() {
+    assert_equals_pytorch("tied.pt sgd", &spec("tied.pt", "sgd"));
+}
+
+#[test]
+fn the_builtin_mlp_is_pytorchs_after_manual_seed() {
+    assert_equals_pytorch("mlp adamw", &spec("mlp", "adamw"));
+}
+
+#[test]
+fn the_builtin_cnn_is_pytorchs_after_manual_seed() {
+    assert_equals_pytorch("cnn sgd", &spec("cnn", "sgd"));
+}
