@@ -31,8 +31,7 @@ pub enum Error {
     /// The coordinator does not speak this worker's protocol, or does not want this worker.
     #[error(
         "the coordinator at {coordinator} refused this worker, which speaks protocol version \
-         {version} ({message}): run coordinator and workers of the same release, each worker with \
-         a RANGEFINDER_WORKER_ID of its own"
+         {version} ({message}): run coordinator and workers of the same release"
     )]
     Refused {
         /// Address of the coordinator.
@@ -41,6 +40,17 @@ pub enum Error {
         version: u32,
         /// The coordinator's words.
         message: String,
+    },
+    /// Another process joined under this worker's name.
+    #[error(
+        "another process joined the coordinator at {coordinator} under this worker's name, \
+         {worker_id:?}: give each worker a RANGEFINDER_WORKER_ID of its own"
+    )]
+    Replaced {
+        /// Address of the coordinator.
+        coordinator: String,
+        /// The name.
+        worker_id: String,
     },
     /// No coordinator answered.
     #[error(

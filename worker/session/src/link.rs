@@ -12,11 +12,16 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
+use tonic_types::StatusExt as _;
 
 /// Messages that wait for the network before the session holds back.
 const OUTBOUND: usize = 16;
 /// Messages that wait for the session before the network is held back.
 const INBOUND: usize = 64;
+
+/// Why a stream was ended when a newer one took its place. A session has one connection at a time
+/// and hears nothing on one that it has left, so that the newer one is another process's.
+const REPLACED: &str = "REPLACED";
 
 /// What a connection brings.
 #[derive(Debug)]
@@ -139,6 +144,12 @@ fn classify(options: &Options, status: &Status) -> Closed {
             coordinator,
             message,
         }),
+        Code::Aborted if reason(status).as_deref() == Some(REPLACED) => {
+            Closed::Refused(Error::Replaced {
+                coordinator,
+                worker_id: options.worker_id.clone(),
+            })
+        }
         Code::FailedPrecondition
         | Code::InvalidArgument
         | Code::Unimplemented
@@ -149,6 +160,12 @@ fn classify(options: &Options, status: &Status) -> Closed {
         }),
         code => Closed::Lost(format!("{code}: {message}")),
     }
+}
+
+/// The `google.rpc.ErrorInfo.reason` of a status.
+fn reason(status: &Status) -> Option<String> {
+    let details = status.check_error_details().ok()?;
+    details.error_info().map(|info| info.reason.clone())
 }
 
 /// The cause behind all causes: "transport error" alone helps nobody.

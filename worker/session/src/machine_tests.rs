@@ -154,6 +154,45 @@ fn a_trainer_that_skips_a_step_has_failed() {
 }
 
 #[test]
+fn a_new_connection_hears_at_once_all_that_was_not_acknowledged() {
+    let mut machine = connected();
+    let now = Duration::ZERO;
+    machine.handle(now, assign(1, 0, 10));
+    let end = Ended::With(Outcome::Finished {
+        reason: v1::FinishReason::Completed,
+        end: 10,
+    });
+    machine.handle(now, Input::Reported(report(1, 0..10, Some(end))));
+    while machine.next_message(now).is_some() {}
+    machine.handle(now, lost());
+    let now = machine.next_deadline();
+    machine.handle(now, Input::Tick);
+    assert!(machine.next_message(now).is_none(), "not greeted yet");
+    machine.handle(now, welcome());
+    let said: Vec<_> = std::iter::from_fn(|| machine.next_message(now)?.message).collect();
+    let [Outgoing::Observations(batch), Outgoing::Finished(_)] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(batch.observations.len(), 10);
+}
+
+#[test]
+fn work_beyond_what_the_ledger_can_hold_is_handed_back_with_the_bound() {
+    let mut machine = connected();
+    for token in 1..=65 {
+        machine.handle(Duration::ZERO, assign(token, 0, 10));
+    }
+    let message = machine
+        .next_message(Duration::ZERO)
+        .and_then(|sent| sent.message);
+    let Some(Outgoing::HandBack(back)) = message else {
+        panic!("{message:?}");
+    };
+    assert_eq!(back.lease_token, 65);
+    assert!(back.reason.contains("at most 64 leases"), "{}", back.reason);
+}
+
+#[test]
 fn leaving_without_a_connection_ends_in_time() {
     let mut machine = connected();
     machine.handle(Duration::ZERO, assign(1, 0, 10));

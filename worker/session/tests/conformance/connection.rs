@@ -8,7 +8,8 @@ use rangefinder_session::{Credential, End, Error};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 #[tokio::test]
 async fn dropped_connections_lose_nothing_and_repeat_nothing_beyond_the_acknowledged() {
@@ -213,6 +214,37 @@ async fn a_refused_protocol_version_ends_the_worker_at_once_with_the_remedy() {
         text.contains("too old") && text.contains("same release"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_second_process_under_the_same_name_ends_the_first_instead_of_fighting_it() {
+    let mut coordinator = Coordinator::start().await;
+    let worker = Worker::start(coordinator.options());
+    let (connection, _) = coordinator.greet(100, 10_000).await;
+    let details = ErrorDetails::with_error_info("REPLACED", "rangefinder", []);
+    let status = Status::with_error_details(Code::Aborted, "a newer stream", details);
+    connection.cut(status).await;
+    let error = worker.end().await.expect_err("replaced");
+    assert!(
+        error.to_string().contains("RANGEFINDER_WORKER_ID"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_was_ended_for_any_other_reason_is_opened_again() {
+    let mut coordinator = Coordinator::start().await;
+    let _worker = Worker::start(coordinator.options());
+    for code in [
+        Code::Aborted,
+        Code::Internal,
+        Code::Unavailable,
+        Code::DeadlineExceeded,
+    ] {
+        let (connection, _) = coordinator.greet(100, 10_000).await;
+        connection.cut(Status::new(code, "scripted")).await;
+    }
+    let (_connection, _) = coordinator.greet(100, 10_000).await;
 }
 
 #[tokio::test]

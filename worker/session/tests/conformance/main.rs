@@ -6,6 +6,12 @@
 //! - `leases`: what is held, stopped, handed back.
 //! - `process`: the mock worker as a process.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails fails its test"
+)]
+
 mod connection;
 mod leases;
 mod process;
