@@ -166,21 +166,21 @@ impl Vertical {
         let first = &smoothed[..smoothed.len().min((smoothed.len() / 10).max(3))];
         let plateau = mean(first).unwrap_or(low);
         let drop = (plateau - low).max(0.0);
+        let noise = noise(&curve.loss, smoothed);
         let (raw_low, raw_high) = spread(&curve.loss[..curve.loss.len().min(minimum + 1)]);
-        let smoothed_high = largest(&smoothed[..=minimum]);
-        let after =
-            largest(&smoothed[minimum..]).max(largest(curve.loss.get(minimum..).unwrap_or(&[])));
+        let later = curve.loss.get(minimum..).unwrap_or(&[]);
+        let after = largest(&smoothed[minimum..]).max(largest(later));
+        let ceiling = plateau + (0.6 * drop).max(4.0 * noise);
         let mut high = raw_high
-            .max(smoothed_high)
-            .max(after.min(plateau + 0.6 * drop));
-        let mut low = raw_low.min(low);
+            .max(largest(&smoothed[..=minimum]))
+            .max(after.min(ceiling));
+        let floor = smallest(later).max(low - 4.0 * noise);
+        let mut low = raw_low.min(low).min(floor);
         for replica in &document.replicas {
             let upto = replica.curve.smoothed.len().min(minimum + 1);
-            high = high.max(
-                largest(&replica.curve.smoothed[..upto])
-                    .min(plateau + 2.0 * drop.max(high - plateau)),
-            );
-            low = low.min(-largest_of_negated(&replica.curve.smoothed[..upto]));
+            let shown = &replica.curve.smoothed[..upto];
+            high = high.max(largest(shown).min(ceiling.max(high + drop)));
+            low = low.min(smallest(shown).max(low - drop));
         }
         let (low, high) = (low.clamp(-1e300, 1e300), high.clamp(-1e300, 1e300));
         let span = high - low;
@@ -237,12 +237,26 @@ fn largest(values: &[f64]) -> f64 {
         .fold(f64::NEG_INFINITY, f64::max)
 }
 
-fn largest_of_negated(values: &[f64]) -> f64 {
+fn smallest(values: &[f64]) -> f64 {
     values
         .iter()
-        .map(|value| -value)
+        .copied()
         .filter(|value| value.is_finite())
-        .fold(f64::NEG_INFINITY, f64::max)
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// Median distance of the raw losses from the smoothed ones, scaled to a standard deviation.
+fn noise(raw: &[f64], smoothed: &[f64]) -> f64 {
+    let mut distances: Vec<f64> = raw
+        .iter()
+        .zip(smoothed)
+        .map(|(raw, smoothed)| (raw - smoothed).abs())
+        .filter(|distance| distance.is_finite())
+        .collect();
+    distances.sort_by(f64::total_cmp);
+    distances
+        .get(distances.len() / 2)
+        .map_or(0.0, |median| 1.4826 * median)
 }
 
 /// Where nearly all of the values lie: outliers beyond four times the distance of the outer
@@ -278,7 +292,7 @@ fn nice(low: f64, high: f64, count: usize) -> Vec<f64> {
     let step = [1.0, 2.0, 5.0, 10.0]
         .into_iter()
         .map(|factor| factor * power)
-        .find(|step| *step >= rough * 0.999)
+        .find(|step| *step >= rough * 0.7)
         .unwrap_or(10.0 * power);
     let first = (low / step - 1e-9).ceil();
     (0..=2 * count + 2)

@@ -153,7 +153,20 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.0}", share * 100.0)
 }
 
-/// The sentence, ended.
+/// The words as a sentence: a capital letter first, a full stop last.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut characters = text.trim().chars();
+    let first = characters.next().map(char::to_uppercase);
+    full_stop(
+        &first
+            .into_iter()
+            .flatten()
+            .chain(characters)
+            .collect::<String>(),
+    )
+}
+
+/// The words, ended by a full stop.
 pub(crate) fn full_stop(text: &str) -> String {
     let text = text.trim_end();
     if text.is_empty() || text.ends_with(['.', '!', '?']) {

@@ -71,7 +71,7 @@ impl Style {
 
 /// Width that a text takes at most, near enough to keep labels apart.
 pub(super) fn text_width(text: &str, style: Style) -> f64 {
-    let em = if style.bold { 0.69 } else { 0.62 };
+    let em = if style.bold { 0.61 } else { 0.55 };
     crate::numbers::real(text.chars().count()) * em * style.size
 }
 

@@ -63,21 +63,21 @@ pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Hea
     };
     let large = Style::new(28.0, fill).bold();
     canvas.text((LEFT, 70.0), &headline.text, large);
-    let mut y = 70.0;
+    let mut y = 74.0;
     if let Some(suggestion) = words::usable(document) {
         let mut note = format!("by {}", suggestion.method);
         if let Some(interval) = &suggestion.interval {
             note = format!("{note}, {}", words::interval(interval));
         }
         canvas.text(
-            (LEFT + text_width(&headline.text, large) + 16.0, y),
+            (LEFT + text_width(&headline.text, large) + 16.0, 70.0),
             &note,
             small,
         );
     } else {
         let mut lines = Vec::new();
         if let Some(verdict) = &document.verdict {
-            lines.extend(words::wrap(&words::full_stop(&verdict.message), COLUMNS));
+            lines.extend(words::wrap(&words::sentence(&verdict.message), COLUMNS));
         }
         lines.extend(
             rule_value(document)

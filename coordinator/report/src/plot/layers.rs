@@ -143,9 +143,9 @@ fn raw_losses(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
         .filter(|(_, y)| frame.shows(*y))
         .collect();
     let (diameter, opacity) = if dots.len() > 400 {
-        (2.2, 0.5)
+        (2.6, 0.55)
     } else {
-        (3.2, 0.7)
+        (3.6, 0.75)
     };
     canvas.dots(
         &dots,
@@ -210,8 +210,9 @@ fn stop(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
         [x, frame.top, x, frame.bottom],
         &format!("stroke=\"{}\" stroke-width=\"1.5\"", colour::INK),
     );
-    let style = Style::new(12.0, colour::INK).halo();
     let outside = x + 20.0 < frame.right;
+    let style = Style::new(12.0, colour::INK);
+    let style = if outside { style } else { style.halo() };
     let beside = if outside { x + 15.0 } else { x - 7.0 };
     canvas.upward_text((beside, frame.bottom - 10.0), &reason, style);
 }
@@ -250,6 +251,7 @@ fn suggestion(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
     let text = learning_rate(suggestion.lr, 3);
     label(
         canvas,
+        document,
         frame,
         (x, y),
         &text,
@@ -294,6 +296,7 @@ fn rule_value(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
     );
     label(
         canvas,
+        document,
         frame,
         (x, y),
         &learning_rate(value.lr, 3),
@@ -308,17 +311,45 @@ fn place(document: &SweepDocument, frame: &Frame, lr: f64) -> Option<(f64, f64)>
     Some((x, y.unwrap_or(frame.bottom).clamp(frame.top, frame.bottom)))
 }
 
-/// Above and to the right of a point, where a falling curve leaves room, unless that is outside.
-fn label(canvas: &mut Canvas, frame: &Frame, (x, y): (f64, f64), text: &str, style: Style) {
+/// Beside a point, where the fewest points of the smoothed curve are in the way: above and to the
+/// right of it by default, where a falling curve leaves room.
+fn label(
+    canvas: &mut Canvas,
+    document: &SweepDocument,
+    frame: &Frame,
+    (x, y): (f64, f64),
+    text: &str,
+    style: Style,
+) {
     let width = text_width(text, style);
-    let y = if y - 30.0 > frame.top {
-        y - 14.0
-    } else {
-        y + 26.0
+    let curve: Vec<(f64, f64)> = document
+        .curve
+        .lr
+        .iter()
+        .zip(&document.curve.smoothed)
+        .filter_map(|(lr, loss)| Some((frame.x(*lr)?, frame.y(*loss)?)))
+        .collect();
+    let places = [
+        (x + 10.0, y - 14.0),
+        (x - 10.0 - width, y + 26.0),
+        (x + 10.0, y - 40.0),
+        (x - 10.0 - width, y + 48.0),
+        (x - 10.0 - width, y - 14.0),
+        (x + 10.0, y + 26.0),
+    ];
+    let in_the_way = |(left, base): &(f64, f64)| {
+        let (right, top) = (left + width, base - style.size);
+        let outside = *left < frame.left + 4.0
+            || right > frame.right - 4.0
+            || top < frame.top + 4.0
+            || *base > frame.bottom - 14.0;
+        let hit = |point: &&(f64, f64)| {
+            (left - 4.0..=right + 4.0).contains(&point.0)
+                && (top - 4.0..=base + 4.0).contains(&point.1)
+        };
+        (outside, curve.iter().filter(hit).count())
     };
-    if x + 12.0 + width < frame.right {
-        canvas.text((x + 10.0, y), text, style);
-    } else {
-        canvas.text((x - 10.0, y), text, style.anchored(Anchor::End));
+    if let Some(place) = places.into_iter().min_by_key(in_the_way) {
+        canvas.text(place, text, style);
     }
 }

@@ -1,0 +1,233 @@
+//! The curve, the suggestions, the verdict, the files.
+
+use super::chart::chart;
+use super::style::{NARROWEST, Paint, clean_lines};
+use super::table::columns;
+use crate::document::SweepDocument;
+use crate::files::Written;
+use crate::numbers::{duration, learning_rate};
+use crate::words;
+use rangefinder_sweep::plan::Warning;
+
+/// What a sweep found, for people: the curve, the suggestion or why there is none, what every
+/// other method says, warnings, and where the files are. Lines are at most `width` columns long,
+/// but for paths, which are not broken.
+#[must_use]
+pub fn summary(
+    document: &SweepDocument,
+    written: Option<&Written>,
+    width: usize,
+    colour: bool,
+) -> String {
+    let (width, paint) = (width.max(NARROWEST), Paint { colour });
+    let sections = [
+        title(document, width, paint),
+        chart(document, width, paint),
+        answer(document, width, paint),
+        notices(document, width, paint),
+        methods(document, width, paint),
+        traces(document, written, width, paint),
+    ];
+    let mut text = String::new();
+    for lines in sections.iter().filter(|lines| !lines.is_empty()) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        for line in lines {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// A warning with its code, for searching.
+pub(super) fn warning(warning: &Warning, width: usize, paint: Paint) -> Vec<String> {
+    let text = format!(
+        "! {} [{}]",
+        words::sentence(&clean_lines(&warning.message).join(" ")),
+        warning.code
+    );
+    let mut lines = words::wrap(&text, width.saturating_sub(4)).into_iter();
+    let first = lines
+        .next()
+        .map(|line| format!("  {}", paint.warning(&line)));
+    first
+        .into_iter()
+        .chain(lines.map(|line| format!("    {}", paint.warning(&line))))
+        .collect()
+}
+
+fn title(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
+    let text = [words::trained(document), words::size(document)].join(": ");
+    words::wrap(text.trim_start_matches(": "), width)
+        .iter()
+        .map(|line| paint.bold(line))
+        .collect()
+}
+
+fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut paragraph = |text: &str| lines.extend(indented(text, width));
+    let headline = match words::usable(document) {
+        Some(suggestion) => {
+            paragraph(&format!(
+                "After {} at {}, by `{}`. A longer sweep suggests a lower learning rate.",
+                words::count(document.steps, "step"),
+                document
+                    .effective_batch_size
+                    .map_or("an unknown batch size".to_owned(), |size| format!(
+                        "effective batch size {size}"
+                    )),
+                suggestion.method,
+            ));
+            match &suggestion.interval {
+                Some(interval) => paragraph(&format!(
+                    "{}. {}",
+                    words::interval(interval),
+                    words::interval_meaning(interval, document.replicas.len())
+                )),
+                None => paragraph("No fair interval is known for this method."),
+            }
+            paint.suggestion(&format!(
+                "Learning rate {}",
+                learning_rate(suggestion.lr, 4)
+            ))
+        }
+        None if document
+            .verdict
+            .as_ref()
+            .is_some_and(|verdict| verdict.usable) =>
+        {
+            paint.bold("No suggestion from this method")
+        }
+        None => paint.bold("No usable learning rate"),
+    };
+    if let Some(verdict) = &document.verdict {
+        let what = if verdict.usable {
+            "Usable"
+        } else {
+            "Not usable"
+        };
+        paragraph(&format!(
+            "{what}: {}",
+            words::full_stop(&clean_lines(&verdict.message).join(" "))
+        ));
+    }
+    if let (None, Some(value)) = (words::usable(document), &document.rule_value) {
+        paragraph(&format!(
+            "`{}` would have given {}: shown as what it is, not as a suggestion.",
+            value.method,
+            learning_rate(value.lr, 4)
+        ));
+    }
+    if let Some(stop) = words::stop(document) {
+        paragraph(&format!("The curve ends early: {stop}."));
+    }
+    if let Some(status) = words::status(document) {
+        paragraph(&clean_lines(&status).join(" "));
+    }
+    lines.insert(0, headline);
+    lines
+}
+
+fn indented(text: &str, width: usize) -> Vec<String> {
+    words::wrap(text, width.saturating_sub(2))
+        .into_iter()
+        .map(|line| format!("  {line}"))
+        .collect()
+}
+
+fn notices(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
+    let bias = document.plan.as_ref().and_then(words::bias);
+    let mut lines: Vec<String> = bias.iter().flat_map(|text| indented(text, width)).collect();
+    lines.extend(
+        document
+            .warnings
+            .iter()
+            .flat_map(|it| warning(it, width, paint)),
+    );
+    lines
+}
+
+/// The chosen method first, then every other.
+fn methods(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
+    let chosen = document.rule_value.as_ref();
+    let mut rows = vec![
+        ["method", "learning rate", "step"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    rows.extend(chosen.map(|value| {
+        let note = if words::usable(document).is_some() {
+            ""
+        } else {
+            " (not a suggestion)"
+        };
+        vec![
+            value.method.clone(),
+            learning_rate(value.lr, 4),
+            format!("{}{note}", value.index),
+        ]
+    }));
+    let others = document
+        .methods
+        .iter()
+        .filter(|it| chosen.is_none_or(|value| value.method != it.method));
+    rows.extend(others.map(|it| match &it.value {
+        Some(value) => vec![
+            it.method.clone(),
+            learning_rate(value.lr, 4),
+            value.index.to_string(),
+        ],
+        None => vec![
+            it.method.clone(),
+            "none".to_owned(),
+            clean_lines(&it.why).join(" "),
+        ],
+    }));
+    if rows.len() < 2 {
+        return Vec::new();
+    }
+    let first = usize::from(chosen.is_some());
+    columns(&rows, width)
+        .into_iter()
+        .enumerate()
+        .flat_map(|(index, lines)| {
+            lines.into_iter().map(move |line| match index {
+                0 => paint.dim(&line),
+                index if index == first => paint.bold(&line),
+                _ => line,
+            })
+        })
+        .collect()
+}
+
+fn traces(
+    document: &SweepDocument,
+    written: Option<&Written>,
+    width: usize,
+    paint: Paint,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    let timings = &document.timings;
+    if timings.wall_seconds > 0.0 {
+        let rate = if timings.steps_per_second > 0.0 {
+            format!(", {:.0} steps/s", timings.steps_per_second)
+        } else {
+            String::new()
+        };
+        lines.extend(words::wrap(
+            &format!("Took {}{rate}.", duration(timings.wall_seconds)),
+            width,
+        ));
+    }
+    if let Some(Written { folder, names }) = written {
+        lines.push(format!(
+            "Written to {}",
+            paint.bold(&folder.display().to_string())
+        ));
+        lines.extend(indented(&names.join(", "), width));
+    }
+    lines
+}
