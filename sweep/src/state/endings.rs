@@ -99,7 +99,7 @@ impl State {
         };
         self.forget(&lease);
         if let Some(worker) = self.workers.get_mut(&holder.worker) {
-            worker.failed += 1;
+            worker.spoilt += 1;
         }
         let options = &self.options;
         let judgement = self.sweeps.get_mut(&lease.sweep).and_then(|sweep| {
@@ -231,8 +231,14 @@ impl State {
         else {
             return;
         };
+        let end = replica.curve.len();
+        let mut shares_in_curve = Vec::new();
         let mut running = Vec::new();
         for task in &mut replica.tasks {
+            if (task.task.start as usize) < end {
+                // It has brought all that is asked of it, though it did not say so.
+                shares_in_curve.push(task.task.id);
+            }
             match task.work.lease {
                 Some(token) if task.all_observed() => {
                     running.push((
@@ -250,7 +256,16 @@ impl State {
             }
         }
         for (token, outcome, reply) in running {
-            self.close(token, outcome, reply, out);
+            let lease = self.close(token, outcome, reply, out);
+            if let Some(Lease {
+                work: WorkKind::Task(task),
+                worker,
+                ..
+            }) = lease
+                && shares_in_curve.contains(&task)
+            {
+                self.credit(&worker, id, task, out);
+            }
         }
     }
 

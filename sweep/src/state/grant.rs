@@ -1,7 +1,7 @@
 //! Who gets which work.
 //!
 //! The oldest sweep first; within it the stages in order, and the tasks in the plan's order. Work
-//! goes to the idle worker that failed least, and to one that failed this very work only if no
+//! goes to the idle worker that spoilt least, and to one that failed this very work only if no
 //! other is there that may take it.
 
 use super::fencing::Holder;
@@ -26,7 +26,7 @@ impl State {
                 .map(|work| work.kind)
                 .collect();
             for kind in due {
-                if !self.workers.values().any(super::worker::Worker::idle) {
+                if !self.workers.values().any(|worker| worker.idle(self.now)) {
                     return;
                 }
                 let work = self.sweeps.get(&id).and_then(|sweep| sweep.work(kind));
@@ -42,11 +42,11 @@ impl State {
         let another = self
             .workers
             .iter()
-            .any(|(id, worker)| worker.usable() && untried(id));
+            .any(|(id, worker)| worker.usable(self.now) && untried(id));
         self.workers
             .iter()
-            .filter(|(id, worker)| worker.idle() && (untried(id) || !another))
-            .min_by_key(|(_, worker)| worker.failed)
+            .filter(|(id, worker)| worker.idle(self.now) && (untried(id) || !another))
+            .min_by_key(|(_, worker)| worker.spoilt)
             .map(|(id, _)| id.clone())
     }
 

@@ -20,6 +20,15 @@ pub(super) struct Lease {
     pace: Pace,
 }
 
+/// Why a lease has ended by itself.
+#[derive(Clone, Debug)]
+pub(super) enum Overdue {
+    /// Nothing was heard of its holder.
+    Silent(String),
+    /// Its holder lives, but does no step.
+    Hung(String),
+}
+
 /// How fast steps are done under a lease.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
@@ -70,19 +79,19 @@ impl Lease {
     }
 
     /// Why it has ended, if it has.
-    pub(super) fn overdue(&self, now: Time, options: &Options) -> Option<String> {
+    pub(super) fn overdue(&self, now: Time, options: &Options) -> Option<Overdue> {
         if self.expiry(options) <= now {
-            return Some(format!(
+            return Some(Overdue::Silent(format!(
                 "nothing was heard of it for {} ms",
                 now.since(self.heard)
-            ));
+            )));
         }
         (self.hung(options) <= now).then(|| {
-            format!(
+            Overdue::Hung(format!(
                 "it hangs: {} steps done, and none more for {} ms",
                 self.pace.steps,
                 now.since(self.pace.last)
-            )
+            ))
         })
     }
 

@@ -1,7 +1,7 @@
 //! The state, and what every event goes through.
 
 use super::fencing::{Fence, Holder};
-use super::lease::Lease;
+use super::lease::{Lease, Overdue};
 use super::message::{Action, Event, Options, SweepRequest, Time};
 use super::outbox::Outbox;
 use super::result::SweepResult;
@@ -124,7 +124,13 @@ impl State {
                 self.options.no_worker_ms / TOLD_AFTER
             })
         });
-        leases.chain(pauses).chain(starving).min()
+        let waiting = active().any(|sweep| sweep.waiting().next().is_some());
+        let rests = self
+            .workers
+            .values()
+            .map(|worker| worker.rests_until)
+            .filter(|at| waiting && *at > self.now);
+        leases.chain(pauses).chain(starving).chain(rests).min()
     }
 
     fn create(&mut self, id: SweepId, request: SweepRequest, out: &mut Outbox) {
@@ -157,14 +163,29 @@ impl State {
             .iter()
             .filter_map(|(token, lease)| Some((*token, lease.overdue(self.now, &self.options)?)))
             .collect();
-        for (token, cause) in overdue {
+        for (token, overdue) in overdue {
+            let holder = self.leases.get(&token).map(|lease| lease.worker.clone());
+            let worker = holder.and_then(|holder| self.workers.get_mut(&holder));
+            let cause = match (worker, overdue) {
+                (None, Overdue::Silent(cause) | Overdue::Hung(cause)) => cause,
+                (Some(worker), Overdue::Silent(cause)) => {
+                    worker.spoilt += 1;
+                    worker.silent = true;
+                    cause
+                }
+                (Some(worker), Overdue::Hung(cause)) => {
+                    worker.spoilt += 1;
+                    worker.rests_until = self.now.after(self.options.lease_ms);
+                    cause
+                }
+            };
             self.lose(token, &cause, out);
         }
     }
 
     /// Sweeps that have work and no worker say so, and fail in the end.
     fn give_up_starving(&mut self, out: &mut Outbox) {
-        let usable = self.workers.values().any(Worker::usable);
+        let usable = self.workers.values().any(|worker| worker.usable(self.now));
         for id in self.order.clone() {
             let leased = self.leases.values().any(|lease| lease.sweep == id);
             let Some(sweep) = self.sweeps.get_mut(&id).filter(|sweep| sweep.active()) else {
@@ -184,12 +205,15 @@ impl State {
                 .values()
                 .filter(|worker| worker.set_aside)
                 .count();
+            let silent = self.workers.values().filter(|worker| worker.silent).count();
             let there = self
                 .workers
                 .values()
                 .filter(|worker| worker.connected)
                 .count();
-            let whom = format!("{there} workers are connected, of which {set_aside} are set aside");
+            let whom = format!(
+                "{there} workers are connected, {silent} are silent, {set_aside} set aside"
+            );
             if let Some(cause) = self.no_more_workers.clone() {
                 let why = format!("no worker is left and none will come: {cause}");
                 self.fail_without_workers(&id, &why, out);

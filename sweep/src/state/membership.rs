@@ -24,6 +24,7 @@ impl State {
         match self.workers.get_mut(worker) {
             Some(known) if known.incarnation == *incarnation => {
                 known.connected = true;
+                known.silent = false;
                 known.device = device;
             }
             known => {

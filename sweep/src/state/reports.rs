@@ -22,6 +22,11 @@ const LR_TOLERANCE: f64 = 1e-6;
 impl State {
     /// The one place at which it is decided whether a report counts.
     pub(super) fn report(&mut self, holder: &Holder, report: Report, out: &mut Outbox) {
+        if let Some(worker) = self.workers.get_mut(&holder.worker)
+            && worker.incarnation == holder.incarnation
+        {
+            worker.silent = false;
+        }
         let token = match &report {
             Report::Heartbeat(held) => return self.heartbeat(holder, held, out),
             Report::Described(token, _)
@@ -236,7 +241,8 @@ impl State {
         out: &mut Outbox,
     ) {
         if let Some(worker) = self.workers.get_mut(&holder.worker) {
-            worker.leaving = true;
+            // Most often it leaves, and is gone before that.
+            worker.rests_until = self.now.after(self.options.lease_ms);
         }
         self.preempt(token, &reason, out);
     }
@@ -275,7 +281,8 @@ fn fresh(
                 range.id
             ));
         };
-        if !((observation.lr - lr).abs() <= LR_TOLERANCE * lr.abs()) {
+        let agrees = (observation.lr - lr).abs() <= LR_TOLERANCE * lr.abs();
+        if !agrees {
             return Err(format!(
                 "the worker ran step {step} of task {} at learning rate {:e} instead of {lr:e}",
                 range.id, observation.lr

@@ -1,5 +1,6 @@
 //! A worker that is there, or may come back.
 
+use super::message::Time;
 use crate::ids::{Incarnation, LeaseToken};
 
 /// What is known of the process that runs under a worker's name.
@@ -8,14 +9,16 @@ pub(super) struct Worker {
     pub incarnation: Incarnation,
     pub device: String,
     pub connected: bool,
-    /// It handed work back because it leaves.
-    pub leaving: bool,
+    /// It handed work back: it leaves, or is full; or it hung. It gets none until then.
+    pub rests_until: Time,
+    /// A lease of it expired, and it was not heard of since.
+    pub silent: bool,
     /// It fails what others complete.
     pub set_aside: bool,
     /// The lease it holds; one at a time.
     pub lease: Option<LeaseToken>,
-    /// Attempts that it failed.
-    pub failed: u32,
+    /// Attempts that it failed, or let expire, or hung in: others are preferred.
+    pub spoilt: u32,
     /// Tasks that it failed and another worker completed.
     pub blamed: u32,
     /// Tasks that it completed.
@@ -28,22 +31,23 @@ impl Worker {
             incarnation,
             device,
             connected: true,
-            leaving: false,
+            rests_until: Time::default(),
+            silent: false,
             set_aside: false,
             lease: None,
-            failed: 0,
+            spoilt: 0,
             blamed: 0,
             completed: 0,
         }
     }
 
     /// Whether it may be given work, now or when it is done with what it has.
-    pub(super) fn usable(&self) -> bool {
-        self.connected && !self.leaving && !self.set_aside
+    pub(super) fn usable(&self, now: Time) -> bool {
+        self.connected && !self.silent && !self.set_aside && self.rests_until <= now
     }
 
     /// Whether it may be given work now.
-    pub(super) fn idle(&self) -> bool {
-        self.usable() && self.lease.is_none()
+    pub(super) fn idle(&self, now: Time) -> bool {
+        self.usable(now) && self.lease.is_none()
     }
 }

@@ -1,0 +1,20 @@
+//! Promises of the state machine, over its public interface.
+//!
+//! - [`support`]: a small world around it, whose invariants are checked after every event.
+//! - [`properties`]: random interleavings.
+//! - [`leases`], [`observations`], [`stops`], [`failures`], [`stages`]: one promise a test.
+
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod leases;
+#[cfg(test)]
+mod observations;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod stages;
+#[cfg(test)]
+mod stops;
+#[cfg(test)]
+mod support;
