@@ -99,7 +99,7 @@ impl Cell {
 pub(super) fn chart(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
     let rows = if width < 60 { 8 } else { 14 };
     let vertical = Vertical::of(document);
-    let ticks = vertical.ticks(rows / 3);
+    let ticks = vertical.ticks((rows / 3).max(3));
     let margin = ticks
         .iter()
         .map(|tick| tick.label.chars().count())
@@ -298,13 +298,7 @@ fn tick_labels(ticks: &[Tick], columns: usize, margin: usize, paint: Paint) -> S
 }
 
 fn legend(document: &SweepDocument, width: usize, paint: Paint) -> String {
-    let mut parts = vec![("·", "raw loss")];
-    if !document.curve.smoothed.is_empty() {
-        parts.push(("⠒", "smoothed"));
-    }
-    if document.plan.as_ref().is_some_and(|plan| plan.segments > 1) {
-        parts.push(("┊", "segment"));
-    }
+    let mut parts = Vec::new();
     match words::usable(document) {
         Some(suggestion) => {
             parts.push(("●", "suggestion"));
@@ -314,8 +308,15 @@ fn legend(document: &SweepDocument, width: usize, paint: Paint) -> String {
             document
                 .rule_value
                 .as_ref()
-                .map(|_| ("○", "rule's value, not a suggestion")),
+                .map(|_| ("○", "not a suggestion")),
         ),
+    }
+    if !document.curve.smoothed.is_empty() {
+        parts.push(("⠒", "smoothed"));
+    }
+    parts.push(("·", "raw loss"));
+    if document.plan.as_ref().is_some_and(|plan| plan.segments > 1) {
+        parts.push(("┊", "segment"));
     }
     let mut line = String::from("learning rate ");
     line.push_str(if Horizontal::of(document).logarithmic {

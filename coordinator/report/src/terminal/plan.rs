@@ -142,7 +142,7 @@ fn sentences(plan: &Plan) -> Vec<String> {
         )];
     }
     let mut sentences = vec![format!(
-        "Critical path {} of {} unsplit: {:.1} times as fast{}.",
+        "Critical path {} instead of {}: {:.1} times as fast{}.",
         words::count(plan.critical_path_steps, "step"),
         plan.unsplit_steps,
         plan.speed_up,

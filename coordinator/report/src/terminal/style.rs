@@ -4,7 +4,7 @@ use console::{Style, Term};
 use std::io::Write as _;
 
 /// Narrower terminals are written to as if they had this many columns.
-pub(super) const NARROWEST: usize = 20;
+pub(super) const NARROWEST: usize = 40;
 
 /// Columns of stderr (80 when it is not a terminal), and whether colours are wanted there: on a
 /// terminal, unless `NO_COLOR` is set to something or the terminal cannot show them.

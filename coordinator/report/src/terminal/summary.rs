@@ -10,8 +10,8 @@ use crate::words;
 use rangefinder_sweep::plan::Warning;
 
 /// What a sweep found, for people: the curve, the suggestion or why there is none, what every
-/// other method says, warnings, and where the files are. Lines are at most `width` columns long,
-/// but for paths, which are not broken.
+/// other method says, warnings, and where the files are. Lines are at most `width` columns long
+/// (40 at least), but for paths, which are not broken.
 #[must_use]
 pub fn summary(
     document: &SweepDocument,
@@ -121,7 +121,7 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
             learning_rate(value.lr, 4)
         ));
     }
-    if let Some(stop) = words::stop(document) {
+    if let Some(stop) = words::stop(document).filter(|_| document.stop.step.is_some()) {
         paragraph(&format!("The curve ends early: {stop}."));
     }
     if let Some(status) = words::status(document) {
@@ -153,11 +153,7 @@ fn notices(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> 
 /// The chosen method first, then every other.
 fn methods(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
     let chosen = document.rule_value.as_ref();
-    let mut rows = vec![
-        ["method", "learning rate", "step"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
+    let mut rows = vec![["method", "lr", "step"].map(str::to_owned).to_vec()];
     rows.extend(chosen.map(|value| {
         let note = if words::usable(document).is_some() {
             ""

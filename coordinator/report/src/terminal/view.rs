@@ -276,7 +276,11 @@ impl View {
 
     fn bar_of_steps(&self, width: usize) -> String {
         let (done, total) = self.steps();
-        let bar = if width >= 60 { 24 } else { 10 };
+        let bar = match width {
+            100.. => 24,
+            60.. => 16,
+            _ => 10,
+        };
         #[expect(
             clippy::cast_precision_loss,
             reason = "counts of steps are far below 2^52"

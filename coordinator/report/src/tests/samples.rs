@@ -38,7 +38,7 @@ pub struct Case {
 struct Losses(#[serde(with = "rangefinder_sweep::number::list")] Vec<f64>);
 
 /// Everything that a picture is made from; change what a test is about, then call `document`.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Sample {
     pub spec: SweepSpec,
     pub learning_rates: Vec<f64>,

@@ -1,0 +1,127 @@
+use super::samples;
+use crate::document::{FORMAT, ReadError, parse};
+use rangefinder_sweep::curve::StopReason;
+
+/// Written by the first version of format 1; never written again.
+const FORMAT_1: &str = include_str!("data/sweep.format-1.json");
+
+#[test]
+fn every_document_survives_json() {
+    for (name, sample) in samples::all() {
+        let document = sample.document();
+        let text = document.to_json().unwrap();
+        let back = parse(&text, name).unwrap();
+        // NaN is not equal to itself, its text is.
+        assert_eq!(back.to_json().unwrap(), text, "{name}");
+    }
+}
+
+#[test]
+fn the_frozen_example_of_format_1_reads_back() {
+    let document = parse(FORMAT_1, "sweep.format-1.json").unwrap();
+    assert_eq!(document.format, 1);
+    assert_eq!(document.spec.model.as_deref(), Some("mlp"));
+    assert_eq!(document.replicas[0].tasks.len(), 2);
+    assert_eq!(document.replicas[0].tasks[1].attempts.len(), 2);
+    assert_eq!(document.stop.reason, StopReason::NonFinite);
+    assert_eq!(document.curve.loss.len(), 49);
+    assert!(document.curve.loss[48].is_nan());
+    assert_eq!(document.curve.smoothed.len(), 48);
+    let suggestion = document.suggestion.as_ref().unwrap();
+    assert!(
+        (suggestion.lr - 4.0755e-4).abs() < 1e-7,
+        "{}",
+        suggestion.lr
+    );
+    assert_eq!(
+        document.to_json().unwrap(),
+        FORMAT_1,
+        "and is written as it was"
+    );
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let newer = FORMAT_1
+        .replacen("\"format\": 1", "\"format\": 7", 1)
+        .replacen("\"status\"", "\"state\"", 1);
+    let error = parse(&newer, "out/sweep.json").unwrap_err();
+    assert!(matches!(error, ReadError::Newer { found: 7, .. }));
+    let text = error.to_string();
+    assert!(
+        text.contains("out/sweep.json has format 7") && text.contains("newer one"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_not_a_document_is_named() {
+    for text in [
+        "",
+        "{}",
+        "[1]",
+        "{\"format\": 0}",
+        "{\"format\": 1}",
+        "lr,loss\n1,2\n",
+    ] {
+        let error = parse(text, "x.json").unwrap_err().to_string();
+        assert!(error.starts_with("x.json is not a sweep.json: "), "{error}");
+    }
+    let error = crate::document::read(std::path::Path::new("no/such/sweep.json")).unwrap_err();
+    assert!(error.to_string().contains("no/such/sweep.json"), "{error}");
+}
+
+#[test]
+fn a_document_is_replica_first_and_carries_what_belongs_beside_the_learning_rate() {
+    let document = samples::drawn(100, 0.3, 2.3, 8).document();
+    assert_eq!(document.format, FORMAT);
+    assert_eq!(
+        (document.steps, document.effective_batch_size),
+        (100, Some(64))
+    );
+    assert_eq!(document.replicas.len(), 8);
+    assert!(
+        document
+            .replicas
+            .iter()
+            .all(|replica| replica.suggestion.is_some())
+    );
+    let shortest = document
+        .replicas
+        .iter()
+        .map(|replica| replica.curve.loss.len())
+        .min()
+        .unwrap();
+    assert_eq!(
+        document.curve.loss.len(),
+        shortest,
+        "the mean goes as far as all replicas go"
+    );
+    assert_eq!(document.stop.step, Some(shortest as u32 - 1));
+}
+
+#[test]
+fn warnings_of_plan_overlaps_and_answer_stand_once_each() {
+    let mut sample = samples::split(samples::sample("falls"), 4);
+    let warning = sample.result.warnings[0].clone();
+    sample
+        .result
+        .plan
+        .as_mut()
+        .unwrap()
+        .warnings
+        .push(warning.clone());
+    sample.answer.as_mut().unwrap().warnings.push(warning);
+    assert_eq!(sample.document().warnings.len(), 1);
+}
+
+#[test]
+fn numbers_that_are_none_are_strings_and_lists_are_on_one_line() {
+    let text = samples::sample("nan").document().to_json().unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.contains("\"loss\": ["))
+        .unwrap();
+    assert!(line.ends_with("\"NaN\"],"), "{line}");
+    assert!(text.lines().count() < 400, "{}", text.lines().count());
+}

@@ -1,0 +1,169 @@
+use super::samples;
+use crate::files::Written;
+use crate::terminal::{Hyperparameter, hyperparameters, plan, summary};
+use rangefinder_sweep::plan::Warning;
+
+fn written() -> Written {
+    Written {
+        folder: "sweeps/2026-11-24".into(),
+        names: vec![
+            "sweep.json",
+            "curve.csv",
+            "losses.csv",
+            "plot.svg",
+            "plot.png",
+        ],
+    }
+}
+
+fn shown(sample: &samples::Sample, width: usize) -> String {
+    summary(&sample.document(), Some(&written()), width, false)
+}
+
+#[test]
+fn a_usable_curve_is_summed_up_with_all_that_belongs_beside_the_learning_rate() {
+    insta::assert_snapshot!(shown(&samples::sample("falls"), 100));
+}
+
+#[test]
+fn a_narrow_terminal_gets_everything_in_40_columns() {
+    insta::assert_snapshot!(shown(&samples::sample("falls"), 40));
+}
+
+#[test]
+fn a_split_sweep_says_its_bias_and_its_warnings() {
+    insta::assert_snapshot!(shown(&samples::split(samples::sample("falls"), 4), 100));
+}
+
+#[test]
+fn replicas_have_an_interval_of_student() {
+    insta::assert_snapshot!(shown(&samples::drawn(100, 0.3, 2.3, 8), 80));
+}
+
+#[test]
+fn an_unusable_curve_has_no_suggestion_but_says_what_the_rule_would_have_given() {
+    let text = shown(&samples::sample("flat"), 80);
+    assert!(!text.contains("Learning rate "), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_tool_that_suggests_on_an_unusable_curve_is_not_passed_on_as_a_suggestion() {
+    let mut sample = samples::sample("flat");
+    let answer = sample.answer.as_mut().unwrap();
+    let mut value = answer.rule_value.clone().unwrap();
+    value.method = "lightning".to_owned();
+    answer.rule_value = Some(value.clone());
+    answer.suggestion = Some(rangefinder_sweep::suggest::Suggestion {
+        lr: value.lr,
+        index: value.index,
+        method: value.method,
+        interval: None,
+    });
+    let text = shown(&sample, 80);
+    assert!(
+        text.contains("No usable learning rate") && text.contains("`lightning` would have given"),
+        "{text}"
+    );
+    assert!(!text.contains('●'), "{text}");
+}
+
+#[test]
+fn a_failed_sweep_says_why_and_draws_no_empty_chart() {
+    let failed = samples::all()
+        .into_iter()
+        .find(|(name, _)| *name == "failed")
+        .unwrap()
+        .1;
+    let text = shown(&failed, 80);
+    assert!(!text.contains('┤'), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    for (name, sample) in samples::all() {
+        let document = sample.document();
+        let coloured = summary(&document, Some(&written()), 90, true);
+        assert!(coloured.contains('\u{1b}'), "{name}");
+        assert_eq!(
+            console::strip_ansi_codes(&coloured),
+            summary(&document, Some(&written()), 90, false),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn without_colour_no_control_character_reaches_the_terminal() {
+    let mut sample = samples::sample("falls");
+    sample.result.warnings.push(Warning {
+        code: "odd".to_owned(),
+        message: "a\u{1b}[31m\u{7} b".to_owned(),
+    });
+    let text = shown(&sample, 80);
+    assert!(
+        text.chars()
+            .all(|character| character == '\n' || !character.is_control()),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn lines_fit_the_terminal() {
+    for (name, sample) in samples::all() {
+        for width in [20, 33, 40, 61, 80, 200] {
+            let text = summary(&sample.document(), None, width, false);
+            for line in text.lines() {
+                let columns = console::measure_text_width(line);
+                assert!(
+                    columns <= width.max(40),
+                    "{name} at {width}: {columns} columns in {line:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_plan_shows_warm_ups_apart_from_what_tasks_own() {
+    let lrs = samples::exponential(1e-8, 1.0, 100);
+    let mut of_segments = samples::plan(100, 4, 1);
+    of_segments.warnings.push(Warning {
+        code: "overlap_short".to_owned(),
+        message: "the overlap is under half a decade; use --overlap default".to_owned(),
+    });
+    insta::assert_snapshot!("plan_segments", plan(&of_segments, &lrs, 80, false));
+    insta::assert_snapshot!(
+        "plan_hybrid_narrow",
+        plan(&samples::plan(100, 2, 3), &lrs, 40, false)
+    );
+    insta::assert_snapshot!(
+        "plan_unsplit",
+        plan(&samples::plan(100, 1, 1), &lrs, 80, false)
+    );
+    insta::assert_snapshot!(
+        "plan_many",
+        plan(&samples::plan(100, 1, 20), &lrs, 60, false)
+    );
+}
+
+#[test]
+fn the_changed_hyperparameter_is_marked_with_what_it_was() {
+    let row = |key: &str, value: &str, before: Option<&str>| Hyperparameter {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        before: before.map(str::to_owned),
+    };
+    let all = [
+        row("model.hidden_sizes", "[256, 256]", None),
+        row("model.optim.lr", "0.0121", Some("0.1")),
+        row(
+            "notes",
+            "a text\nof two lines that is rather longer than the others and has to be wrapped",
+            None,
+        ),
+    ];
+    insta::assert_snapshot!(hyperparameters(&all, 60, false));
+    assert!(hyperparameters(&all, 60, true).contains('\u{1b}'));
+}
