@@ -195,9 +195,17 @@ impl<'a> Gaussian<'a> {
     #[must_use]
     pub fn smooth(&self, losses: &[f64]) -> Vec<f64> {
         let mut weights = Vec::new();
+        // On a uniform grid all rows that no end cuts off are the same, computed once.
+        let reach = self.kernel.as_ref().map(|kernel| kernel.len() - 1);
+        let mut whole = false;
         (0..self.n.min(losses.len()))
             .map(|i| {
-                let first = self.row(i, &mut weights);
+                let inside = reach.filter(|&r| i >= r && i + r < self.n);
+                let first = match inside {
+                    Some(r) if whole => i - r,
+                    _ => self.row(i, &mut weights),
+                };
+                whole = inside.is_some();
                 dot(&weights, &losses[first..])
             })
             .collect()
