@@ -41,17 +41,25 @@ impl WarmUps {
         let decades_per_step = decades_per_step(learning_rates);
         let exponential_steps = ceil_to_steps(overlap_decades / decades_per_step);
         let mut full_steps = 0;
+        // Learning rates of all steps before each step, together.
+        let mass: Vec<f64> = learning_rates
+            .iter()
+            .scan(0.0, |sum, lr| {
+                let before = *sum;
+                *sum += lr;
+                Some(before)
+            })
+            .collect();
         let starts = (0..steps)
             .map(|boundary| {
                 let reach = match mode {
                     Mode::Exponential => exponential_steps,
-                    // The law is that of exponential growth; the nearest to it is the same ratio
-                    // of learning rates.
+                    // The law of exponential growth says that a start without 10^-d of the learning
+                    // rates before the boundary leaves an error of 10^-d; the same share is taken.
                     Mode::Linear => {
-                        let from = learning_rates[boundary] / 10f64.powf(overlap_decades);
-                        to_steps(
-                            boundary - learning_rates[..boundary].partition_point(|lr| *lr < from),
-                        )
+                        let omitted = mass[boundary] / 10f64.powf(overlap_decades);
+                        let within = mass[..=boundary].partition_point(|before| *before <= omitted);
+                        to_steps(boundary - within.saturating_sub(1))
                     }
                 };
                 let boundary = to_steps(boundary);
@@ -263,13 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn a_linear_warm_up_begins_at_the_same_ratio_of_learning_rates() {
+    fn a_linear_warm_up_leaves_out_the_same_share_of_the_learning_rates() {
         let rates: Vec<f64> = (1..=100).map(f64::from).collect();
         let warm_ups = WarmUps::new(&rates, Mode::Linear, 1.0, SGD, None);
-        assert_eq!(
-            warm_ups.start(49),
-            4,
-            "learning rate 50 is warmed up from 5"
-        );
+        for boundary in [20, 50, 99] {
+            let start = warm_ups.start(boundary);
+            let sum = |until: u32| rates[..until as usize].iter().sum::<f64>();
+            assert!(sum(start) <= 0.1 * sum(boundary) && sum(start + 1) > 0.1 * sum(boundary));
+        }
     }
 }

@@ -1,0 +1,128 @@
+//! Requests that cannot be planned: each names its field and what to do.
+
+use crate::support::{ADAM, request};
+use rangefinder_sweep::plan::{PlanRequest, Split, Trainability, plan};
+
+#[test]
+fn every_mistake_names_its_field() {
+    let good = || request(Split::Segments, 4, 100, 8);
+    let with_range = |change: fn(&mut PlanRequest)| {
+        let mut request = good();
+        change(&mut request);
+        request
+    };
+    for (request, field) in [
+        (
+            PlanRequest {
+                workers: 0,
+                ..good()
+            },
+            "workers",
+        ),
+        (
+            PlanRequest {
+                overlap_decades: -1.0,
+                ..good()
+            },
+            "overlap",
+        ),
+        (
+            PlanRequest {
+                overlap_decades: f64::NAN,
+                ..good()
+            },
+            "overlap",
+        ),
+        (
+            PlanRequest {
+                segments: Some(0),
+                ..good()
+            },
+            "segments",
+        ),
+        (
+            PlanRequest {
+                segments: Some(1_000_000),
+                ..good()
+            },
+            "segments",
+        ),
+        (
+            PlanRequest {
+                replicas: Some(2),
+                ..good()
+            },
+            "replicas",
+        ),
+        (
+            PlanRequest {
+                split: Split::None,
+                segments: Some(2),
+                ..good()
+            },
+            "segments",
+        ),
+        (
+            PlanRequest {
+                split: Split::Replicas,
+                segments: Some(2),
+                ..good()
+            },
+            "segments",
+        ),
+        (
+            PlanRequest {
+                split: Split::Replicas,
+                replicas: Some(0),
+                ..good()
+            },
+            "replicas",
+        ),
+        (
+            PlanRequest {
+                split: Split::Replicas,
+                replicas: Some(u32::MAX),
+                ..good()
+            },
+            "replicas",
+        ),
+        (
+            with_range(|request| request.range.steps = 0),
+            "num_training",
+        ),
+        (
+            with_range(|request| request.range.steps = u32::MAX),
+            "num_training",
+        ),
+        (with_range(|request| request.range.min_lr = 2.0), "min_lr"),
+        (
+            with_range(|request| request.range.min_lr = f64::NAN),
+            "min_lr",
+        ),
+    ] {
+        let error = plan(&request, ADAM, None).expect_err("it is a mistake");
+        assert_eq!(error.field, field, "{error:?}");
+        assert!(!error.message.is_empty() && !error.remedy.is_empty());
+    }
+}
+
+#[test]
+fn segments_that_were_asked_for_need_data_that_can_be_sought() {
+    let stuck = Trainability {
+        seekable: false,
+        ..ADAM
+    };
+    let asked = PlanRequest {
+        segments: Some(3),
+        ..request(Split::Auto, 4, 100, 8)
+    };
+    for request in [
+        request(Split::Segments, 4, 100, 8),
+        request(Split::Hybrid, 4, 100, 8),
+        asked,
+    ] {
+        let error = plan(&request, stuck, None).expect_err("it cannot be cut");
+        assert_eq!(error.field, "split");
+        assert!(error.message.contains("seek"));
+    }
+}
