@@ -70,10 +70,6 @@ impl de::Visitor<'_> for NumberVisitor {
 ///
 /// # Errors
 /// Those of the serializer.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde calls"
-)]
 pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     Number(*value).serialize(serializer)
 }

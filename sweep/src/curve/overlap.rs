@@ -134,7 +134,7 @@ pub fn warnings(replica: u32, checks: &[OverlapCheck]) -> Vec<Warning> {
                 to - 1
             );
             // Not a number counts as far off.
-            if !(*delta <= NOT_FAITHFUL) {
+            if delta.is_nan() || *delta > NOT_FAITHFUL {
                 let remedy = "the merged curve is not faithful to an unsplit sweep: double the overlap, \
                               or run with split none";
                 Some(Warning::new(
