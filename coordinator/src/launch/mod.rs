@@ -8,9 +8,6 @@ mod process;
 mod program;
 mod tail;
 
-#[cfg(test)]
-mod tests;
-
 pub use program::{WORKER_VARIABLE, find as find_worker};
 
 use std::io;

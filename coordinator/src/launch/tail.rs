@@ -17,10 +17,7 @@ impl Tail {
     /// Reads an output to its end, in bounded memory whatever comes. `worker` is named in the log.
     pub(super) async fn follow(self, worker: &str, mut output: impl AsyncBufRead + Unpin) {
         let mut line = Vec::new();
-        loop {
-            let Ok(buffer) = output.fill_buf().await else {
-                break;
-            };
+        while let Ok(buffer) = output.fill_buf().await {
             if buffer.is_empty() {
                 break;
             }
@@ -56,5 +53,32 @@ impl Tail {
             lines.pop_front();
         }
         lines.push_back(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn tail(output: &[u8]) -> String {
+        let tail = Tail::default();
+        tail.clone().follow("w0", output).await;
+        tail.text()
+    }
+
+    #[tokio::test]
+    async fn the_last_fifty_lines_are_kept_also_one_without_an_end() {
+        let output: String = (0..60).map(|line| format!("line {line}\n")).collect();
+        let kept = tail(format!("{output}the end").as_bytes()).await;
+        let lines: Vec<_> = kept.lines().collect();
+        assert_eq!(lines.len(), LINES);
+        assert_eq!((lines[0], lines[LINES - 1]), ("line 11", "the end"));
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_takes_bounded_memory_and_bytes_need_not_be_text() {
+        let kept = tail(&vec![b'x'; 10 * LINE_BYTES]).await;
+        assert_eq!(kept.len(), LINE_BYTES);
+        assert_eq!(tail(b"a\xffb\n\n").await, "a\u{fffd}b");
     }
 }

@@ -1,7 +1,7 @@
 //! What the coordinator serves over gRPC.
 //!
 //! - [`Credential`]: who may call. Checked before any service sees a call.
-//! - [`WorkerStreams`]: `WorkerService.Connect`.
+//! - [`WorkerStreams`]: the streams of the workers.
 //! - [`status`]: how errors become gRPC statuses, in one place.
 //! - [`serve`]: all of them on one listener, with the standard health service.
 

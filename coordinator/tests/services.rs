@@ -1,0 +1,257 @@
+//! The worker's service over real gRPC, spoken to by a bare client: what it lets in, and how it
+//! says no.
+
+use rangefinder_coordinator::engine::{self, Engine, Handle};
+use rangefinder_coordinator::services::{self, Credential};
+use rangefinder_proto::v1::connect_request::Message;
+use rangefinder_proto::v1::connect_response::Message as Answer;
+use rangefinder_proto::v1::worker_service_client::WorkerServiceClient;
+use rangefinder_proto::{PROTOCOL_VERSION, v1};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status, Streaming};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt as _;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A coordinator without sweeps.
+struct Coordinator {
+    address: String,
+    engine: Handle,
+    stop: CancellationToken,
+    server: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+impl Coordinator {
+    async fn start(hello_deadline: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (engine, handle) = Engine::new(engine::Options::default());
+        let stop = CancellationToken::new();
+        tokio::spawn(engine.run(stop.clone()));
+        let options = services::Options {
+            hello_deadline,
+            ..services::Options::default()
+        };
+        let credential = Credential::new("right");
+        let serving = services::serve(listener, handle.clone(), credential, options, stop.clone());
+        Self {
+            address,
+            engine: handle,
+            stop,
+            server: tokio::spawn(serving),
+        }
+    }
+
+    async fn channel(&self) -> Channel {
+        Endpoint::new(self.address.clone())
+            .unwrap()
+            .connect()
+            .await
+            .unwrap()
+    }
+
+    /// Opens a stream and sends `first` on it.
+    async fn open(
+        &self,
+        token: Option<&str>,
+        first: Option<Message>,
+    ) -> Result<
+        (
+            mpsc::Sender<v1::ConnectRequest>,
+            Streaming<v1::ConnectResponse>,
+        ),
+        Status,
+    > {
+        let (sender, messages) = mpsc::channel(8);
+        if let Some(message) = first {
+            let message = Some(message);
+            sender.send(v1::ConnectRequest { message }).await.unwrap();
+        }
+        let request = authorized(ReceiverStream::new(messages), token);
+        let mut client = WorkerServiceClient::new(self.channel().await);
+        let response = timeout(DEADLINE, client.connect(request)).await.unwrap()?;
+        Ok((sender, response.into_inner()))
+    }
+
+    async fn refusal(&self, token: Option<&str>, first: Option<Message>) -> Status {
+        self.open(token, first).await.expect_err("it was let in")
+    }
+}
+
+fn authorized<T>(message: T, token: Option<&str>) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(token) = token {
+        let value = format!("Bearer {token}").parse().unwrap();
+        request.metadata_mut().insert("authorization", value);
+    }
+    request
+}
+
+fn hello(protocol_version: u32) -> Message {
+    Message::Hello(v1::Hello {
+        worker_id: "w0".to_owned(),
+        incarnation: 1,
+        protocol_version,
+        device: "cpu".to_owned(),
+        ..v1::Hello::default()
+    })
+}
+
+async fn next(stream: &mut Streaming<v1::ConnectResponse>) -> Result<Option<Answer>, Status> {
+    let message = timeout(DEADLINE, stream.message()).await.unwrap()?;
+    Ok(message.and_then(|message| message.message))
+}
+
+fn reason(status: &Status) -> String {
+    status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_worker_with_the_credential_is_welcomed() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let (_sender, mut stream) = opened.await.unwrap();
+    let Some(Answer::Welcome(welcome)) = next(&mut stream).await.unwrap() else {
+        panic!("expected Welcome first");
+    };
+    let options = engine::Options::default().state;
+    assert_eq!(u64::from(welcome.lease_ms), options.lease_ms);
+    assert_eq!(
+        u64::from(welcome.heartbeat_interval_ms),
+        options.heartbeat_ms
+    );
+}
+
+#[tokio::test]
+async fn no_call_gets_in_without_the_credential_not_even_to_ask_for_health() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    for token in [None, Some("wrong"), Some("righ"), Some("right2")] {
+        let status = coordinator
+            .refusal(token, Some(hello(PROTOCOL_VERSION)))
+            .await;
+        assert_eq!(status.code(), Code::Unauthenticated, "{token:?}: {status}");
+        assert_eq!(reason(&status), "CREDENTIAL");
+        assert!(!status.message().contains("right2"), "{status}");
+    }
+    let mut health = HealthClient::new(coordinator.channel().await);
+    let question = tonic_health::pb::HealthCheckRequest {
+        service: "rangefinder.v1.WorkerService".to_owned(),
+    };
+    let status = health.check(authorized(question.clone(), None)).await;
+    assert_eq!(status.unwrap_err().code(), Code::Unauthenticated);
+    let answer = health.check(authorized(question, Some("right"))).await;
+    assert_eq!(
+        answer.unwrap().into_inner().status(),
+        ServingStatus::Serving
+    );
+}
+
+#[tokio::test]
+async fn another_protocol_version_is_refused_with_both_versions_named() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    let status = coordinator.refusal(Some("right"), Some(hello(7))).await;
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    assert_eq!(reason(&status), "PROTOCOL_VERSION");
+    assert!(status.message().contains("version 7"), "{status}");
+    let ours = format!("version {PROTOCOL_VERSION}");
+    assert!(status.message().contains(&ours), "{status}");
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_say_hello_first_is_refused() {
+    let coordinator = Coordinator::start(Duration::from_millis(50)).await;
+    let heartbeat = Message::Heartbeat(v1::Heartbeat::default());
+    let status = coordinator.refusal(Some("right"), Some(heartbeat)).await;
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    assert!(status.message().contains("Hello"), "{status}");
+
+    let status = coordinator.refusal(Some("right"), None).await;
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    assert_eq!(reason(&status), "NO_HELLO");
+}
+
+#[tokio::test]
+async fn a_newer_stream_ends_the_older_one_with_the_reason() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    let open = || coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let (_sender, mut older) = open().await.unwrap();
+    let (sender, mut newer) = open().await.unwrap();
+    let status = loop {
+        match next(&mut older).await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ended without a reason"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::Aborted, "{status}");
+    assert_eq!(reason(&status), "REPLACED");
+
+    let heartbeat = Some(Message::Heartbeat(v1::Heartbeat::default()));
+    let message = v1::ConnectRequest { message: heartbeat };
+    sender.send(message).await.unwrap();
+    let mut answered = false;
+    while !answered {
+        answered = matches!(next(&mut newer).await, Ok(Some(Answer::Desired(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_means_nothing_ends_its_stream_and_no_other() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let (sender, mut stream) = opened.await.unwrap();
+    sender
+        .send(v1::ConnectRequest { message: None })
+        .await
+        .unwrap();
+    let status = loop {
+        match next(&mut stream).await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ended without a reason"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let (_sender, mut stream) = opened.await.unwrap();
+    assert!(matches!(
+        next(&mut stream).await,
+        Ok(Some(Answer::Welcome(_)))
+    ));
+}
+
+#[tokio::test]
+async fn a_shutdown_drains_the_workers_and_does_not_wait_for_those_that_stay() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let (_sender, mut stream) = opened.await.unwrap();
+    coordinator.stop.cancel();
+    let mut last = None;
+    while let Ok(Some(message)) = next(&mut stream).await {
+        last = Some(message);
+    }
+    assert!(matches!(last, Some(Answer::Drain(_))), "{last:?}");
+    timeout(DEADLINE, coordinator.server)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert!(
+        coordinator
+            .engine
+            .no_more_workers(String::new())
+            .await
+            .is_err()
+    );
+}
