@@ -19,15 +19,15 @@
 //!   depends on chance.
 //!
 //! Layout:
-//! - [`message`]: events, reports, actions, commands, limits.
-//! - [`result`]: what is known of a sweep.
-//! - [`machine`]: the state, [`State::apply`], deadlines.
-//! - [`membership`]: workers come, go, and show signs of life.
-//! - [`reports`]: what workers report under a lease.
-//! - [`grant`]: who gets which work.
-//! - [`endings`]: how attempts, replicas and sweeps end.
-//! - [`fencing`]: which lease is valid; [`lease`]: how long; [`worker`]: who is there.
-//! - [`sweep`], [`work`], [`replica`]: a sweep, a piece of leased work and its limits, a curve.
+//! - `message`: events, reports, actions, commands, limits.
+//! - `result`: what is known of a sweep.
+//! - `machine`: the state, [`State::apply`], deadlines.
+//! - `membership`: workers come, go, and show signs of life.
+//! - `reports`: what workers report under a lease.
+//! - `grant`: who gets which work.
+//! - `endings`: how attempts, replicas and sweeps end.
+//! - `fencing`: which lease is valid; `lease`: how long; `worker`: who is there.
+//! - `sweep`, `work`, `replica`: a sweep, a piece of leased work and its limits, a curve.
 
 mod endings;
 mod fencing;

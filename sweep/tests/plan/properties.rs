@@ -82,7 +82,7 @@ proptest! {
         request in plan_request(), trainability in trainability(), probe in probe(),
     ) {
         let plan = plan(&request, trainability, probe.as_ref()).expect("it can be planned");
-        prop_assert_eq!(plan.tasks.len() as u32, plan.segments * plan.replicas);
+        prop_assert_eq!(plan.tasks.len(), (plan.segments * plan.replicas) as usize);
         for replica in 0..plan.replicas {
             let mut next = 0;
             let tasks = plan.tasks.iter().filter(|task| task.replica == replica);
@@ -93,8 +93,8 @@ proptest! {
             }
             prop_assert_eq!(next, request.range.steps);
         }
-        let ids: Vec<u32> = plan.tasks.iter().map(|task| task.id.0).collect();
-        prop_assert_eq!(ids, (0..plan.tasks.len() as u32).collect::<Vec<_>>());
+        let ids: Vec<usize> = plan.tasks.iter().map(|task| task.id.0 as usize).collect();
+        prop_assert_eq!(ids, (0..plan.tasks.len()).collect::<Vec<_>>());
         let order: BTreeSet<_> = plan.grant_order().into_iter().collect();
         prop_assert_eq!(order.len(), plan.tasks.len());
     }
@@ -129,7 +129,7 @@ proptest! {
         }
         let longest = plan.tasks.iter().map(|task| task.steps()).max().unwrap_or(0);
         prop_assert!(plan.critical_path_steps >= longest.max(plan.total_steps.div_ceil(plan.workers)));
-        if plan.tasks.len() as u32 <= plan.workers {
+        if plan.tasks.len() <= plan.workers as usize {
             prop_assert!(plan.critical_path_steps <= request.range.steps);
         }
         let alone = plan.replicas.div_ceil(plan.workers) * request.range.steps;

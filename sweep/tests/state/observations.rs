@@ -88,7 +88,8 @@ fn a_learning_rate_kept_in_single_precision_is_taken_for_the_schedules() {
     let (mut world, sweep, token, rates) = unsplit();
     let mut rounded = observations(&rates, 0..40);
     for observation in &mut rounded {
-        observation.lr = f64::from(observation.lr as f32);
+        // As far off as single precision may be.
+        observation.lr *= 1.0 + f64::from(f32::EPSILON) / 2.0;
     }
     world.say(0, Report::Observations(token, rounded));
     let result = world.result(&sweep);
@@ -133,8 +134,10 @@ fn the_end_is_accepted_only_after_all_its_observations_and_again_when_repeated()
     };
     assert_eq!(answer, [ack(token, 40), vec![accepted.clone()]].concat());
     assert!(world.ended(&sweep), "all steps are there");
-    assert_eq!(world.say(0, finished()), [accepted.clone()]);
-    assert_eq!(world.say(0, finished()), [accepted]);
+    for _ in 0..2 {
+        let again = world.say(0, finished());
+        assert_eq!(again, std::slice::from_ref(&accepted));
+    }
 }
 
 #[test]

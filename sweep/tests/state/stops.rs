@@ -52,7 +52,7 @@ fn a_stop_waits_for_all_steps_before_it_and_then_stops_what_lies_above() {
     world.work(workers[0], 100);
     let stopped = replica(&world, &sweep);
     assert_eq!(stopped.stop, StopReason::Diverged);
-    let stop = stopped.curve.len() as u32 - 1;
+    let stop = stopped.curve.last().expect("it is not empty").step;
     assert!((30..40).contains(&stop), "{stop}");
     assert!(world.commands.contains(&(
         worker_id(workers[2]),
@@ -152,7 +152,7 @@ fn a_loss_that_is_not_finite_in_the_warm_up_counts_at_the_first_own_step() {
     world.finish(&sweep);
     let replica = replica(&world, &sweep);
     assert_eq!(replica.stop, StopReason::NonFinite);
-    assert_eq!(replica.curve.len() as u32, task.start + 1);
+    assert_eq!(replica.curve.len(), task.start as usize + 1);
     assert!(replica.curve[task.start as usize].loss.is_nan());
     assert!(
         replica.curve[..task.start as usize]

@@ -145,15 +145,16 @@ impl Invariants {
                                 | AttemptOutcome::Failed(_)
                         )
                     );
-                    let acknowledged = self.acknowledged.get(&last.token).copied().unwrap_or(0);
-                    let there = task.task.warm_up_start + last.observations.len() as u32;
+                    let acknowledged =
+                        self.acknowledged.get(&last.token).copied().unwrap_or(0) as usize;
+                    let there = task.task.warm_up_start as usize + last.observations.len();
                     let until = if completed || last.outcome.is_some() {
-                        acknowledged.min(replica.curve.len() as u32)
+                        acknowledged.min(replica.curve.len())
                     } else {
                         acknowledged
                     };
                     let past_the_end =
-                        task.task.start >= replica.curve.len() as u32 && last.outcome.is_some();
+                        task.task.start as usize >= replica.curve.len() && last.outcome.is_some();
                     assert!(
                         !counts || past_the_end || there >= until,
                         "task {} has {there} of {until} acknowledged steps",

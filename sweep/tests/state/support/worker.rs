@@ -192,7 +192,8 @@ impl Worker {
             Kind::Task(task, rates) => (*task, rates),
         };
         for _ in 0..steps {
-            let step = task.warm_up_start + job.observations.len() as u32;
+            let step =
+                task.warm_up_start + u32::try_from(job.observations.len()).expect("few steps");
             let lost = job
                 .observations
                 .last()
