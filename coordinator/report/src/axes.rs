@@ -170,11 +170,12 @@ impl Vertical {
         let (raw_low, raw_high) = spread(&curve.loss[..curve.loss.len().min(minimum + 1)]);
         let later = curve.loss.get(minimum..).unwrap_or(&[]);
         let after = largest(&smoothed[minimum..]).max(largest(later));
-        let ceiling = plateau + (0.6 * drop).max(4.0 * noise);
+        let room = (0.6 * drop).max(4.0 * noise);
+        let ceiling = plateau + room;
         let mut high = raw_high
             .max(largest(&smoothed[..=minimum]))
             .max(after.min(ceiling));
-        let floor = smallest(later).max(low - 4.0 * noise);
+        let floor = smallest(later).max(low - room);
         let mut low = raw_low.min(low).min(floor);
         for replica in &document.replicas {
             let upto = replica.curve.smoothed.len().min(minimum + 1);
@@ -317,7 +318,7 @@ fn alike(values: &[f64]) -> Vec<String> {
             .collect();
     }
     let (magnitude, finest) = (most.log10().floor(), (step.log10() + 1e-9).floor());
-    if most >= 1e5 || most < 1e-2 {
+    if !(1e-2..1e5).contains(&most) {
         let digits = crate::numbers::whole(magnitude - finest + 1.0, 12).max(1);
         return values
             .iter()

@@ -9,7 +9,7 @@ use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::event::{Observation, Outcome};
 use rangefinder_sweep::plan::Warning;
 use rangefinder_sweep::state::{Attempt, ReplicaResult, SweepResult, TaskResult};
-use rangefinder_sweep::suggest::{Answer, Value};
+use rangefinder_sweep::suggest::{Answer, MethodValue, Suggestion, Value};
 use std::collections::BTreeMap;
 
 /// What a document is made from.
@@ -58,8 +58,8 @@ impl SweepDocument {
             .map(|(index, replica)| {
                 let smoothed = answer.and_then(|answer| answer.smoothed.get(index));
                 let value = match replica_values.get(index) {
-                    Some(value) => value.clone(),
-                    None if alone => answer.and_then(|answer| answer.rule_value.clone()),
+                    Some(value) => finite(value.as_ref()),
+                    None if alone => answer.and_then(|answer| finite(answer.rule_value.as_ref())),
                     None => None,
                 };
                 replica_document(replica, smoothed.cloned().unwrap_or_default(), value)
@@ -91,18 +91,16 @@ impl SweepDocument {
                 .map(|described| described.effective_batch_size)
                 .filter(|size| *size > 0),
             learning_rates: learning_rates.to_vec(),
-            suggestion: answer.and_then(|answer| answer.suggestion.clone()),
-            rule_value: answer.and_then(|answer| answer.rule_value.clone()),
+            suggestion: answer.and_then(|answer| suggestion(answer.suggestion.as_ref())),
+            rule_value: answer.and_then(|answer| finite(answer.rule_value.as_ref())),
             verdict: answer.map(|answer| answer.verdict.clone()),
-            methods: answer
-                .map(|answer| answer.methods.clone())
-                .unwrap_or_default(),
+            methods: answer.map(methods).unwrap_or_default(),
             warnings: warnings(result, answer),
             stop,
             curve: mean_curve(&replicas, mean),
             replicas,
             versions,
-            timings,
+            timings: timings.finite(),
         }
     }
 }
@@ -112,6 +110,41 @@ fn stop_without_curve(status: Status) -> StopReason {
         Status::Failed => StopReason::Failed,
         Status::Completed | Status::Cancelled => StopReason::Cancelled,
     }
+}
+
+/// A value that is a learning rate: one that is not a finite number is none.
+fn finite(value: Option<&Value>) -> Option<Value> {
+    value.filter(|value| value.lr.is_finite()).cloned()
+}
+
+fn suggestion(suggestion: Option<&Suggestion>) -> Option<Suggestion> {
+    let suggestion = suggestion.filter(|suggestion| suggestion.lr.is_finite())?;
+    let interval = suggestion.interval.filter(|interval| {
+        [interval.low, interval.high, interval.level]
+            .iter()
+            .all(|end| end.is_finite())
+    });
+    Some(Suggestion {
+        interval,
+        ..suggestion.clone()
+    })
+}
+
+fn methods(answer: &Answer) -> Vec<MethodValue> {
+    let method = |it: &MethodValue| {
+        let value = finite(it.value.as_ref());
+        let lost = it.value.is_some() && value.is_none();
+        MethodValue {
+            why: if lost {
+                "its learning rate is not finite".to_owned()
+            } else {
+                it.why.clone()
+            },
+            method: it.method.clone(),
+            value,
+        }
+    };
+    answer.methods.iter().map(method).collect()
 }
 
 /// Those of the plan, the overlaps and the answer, each once.

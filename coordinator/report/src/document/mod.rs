@@ -52,6 +52,19 @@ pub struct Timings {
     pub steps_per_second: f64,
 }
 
+impl Timings {
+    /// Times that are not finite numbers count as 0: JSON has no others.
+    fn finite(self) -> Self {
+        let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
+        Self {
+            wall_seconds: finite(self.wall_seconds),
+            training_seconds: finite(self.training_seconds),
+            steps_per_second: finite(self.steps_per_second),
+            ..self
+        }
+    }
+}
+
 /// Where a curve ends, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {

@@ -166,14 +166,14 @@ fn broken_line(canvas: &mut Canvas, frame: &Frame, lrs: &[f64], losses: &[f64], 
     canvas.path(&points, false, attributes);
 }
 
-/// Arrows at the edge for raw losses beyond it, and crosses for those that are not numbers.
+/// Arrows at the edge for raw losses beyond it, and crosses for those that are not finite.
 fn clipped(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
     let curve = &document.curve;
     let fill = format!("fill=\"{}\"", colour::MUTED);
     let mut last = [f64::NEG_INFINITY; 2];
     for (lr, loss) in curve.lr.iter().zip(&curve.loss) {
         let Some(x) = frame.x(*lr) else { continue };
-        let (edge, inward, side) = match frame.y(*loss) {
+        let (edge, inward, side) = match frame.y(*loss).filter(|_| loss.is_finite()) {
             None => {
                 let (y, cross) = (
                     frame.top + 9.0,

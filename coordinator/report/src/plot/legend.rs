@@ -31,7 +31,7 @@ impl Entry {
             Self::Mean(replicas) => format!("raw loss, mean of {replicas}"),
             Self::Smoothed => "smoothed".to_owned(),
             Self::Replica => "one replica".to_owned(),
-            Self::Band => "lowest to highest replica".to_owned(),
+            Self::Band => "range of replicas".to_owned(),
             Self::Boundary => "segment boundary".to_owned(),
             Self::Overlap => "warm-up before it".to_owned(),
             Self::Suggestion => "suggestion".to_owned(),

@@ -177,7 +177,7 @@ fn raw(grid: &mut Grid, document: &SweepDocument, scale: &Scale) {
         let Some(column) = scale.column(*lr) else {
             continue;
         };
-        match scale.vertical.at(*loss) {
+        match scale.vertical.at(*loss).filter(|_| loss.is_finite()) {
             None => grid.put(column, 0, Layer::Clipped, '✕'),
             Some(at) if at > 1.0 => grid.put(column, 0, Layer::Clipped, '↑'),
             Some(at) if at < 0.0 => grid.put(column, scale.rows - 1, Layer::Clipped, '↓'),

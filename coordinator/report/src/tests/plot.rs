@@ -94,15 +94,3 @@ fn text_is_drawn_with_the_fonts_that_come_with_the_program() {
         "some pixels are text"
     );
 }
-
-#[test]
-fn freeze_tmp() {
-    std::fs::write(
-        "/tmp/gallery/frozen.json",
-        samples::split(samples::sample("nan"), 2)
-            .document()
-            .to_json()
-            .unwrap(),
-    )
-    .unwrap();
-}
