@@ -193,6 +193,30 @@ fn work_beyond_what_the_ledger_can_hold_is_handed_back_with_the_bound() {
 }
 
 #[test]
+fn pauses_grow_with_failures_and_start_afresh_after_a_good_connection() {
+    let mut machine = connected();
+    let pause_after_loss = |machine: &mut Machine, now| {
+        machine.handle(now, lost());
+        let again = machine.next_deadline();
+        assert!(matches!(
+            machine.handle(again, Input::Tick)[..],
+            [Action::Dial(_)]
+        ));
+        (again - now, again)
+    };
+    let mut now = Duration::ZERO;
+    let mut pause = Duration::ZERO;
+    for _ in 0..8 {
+        (pause, now) = pause_after_loss(&mut machine, now);
+    }
+    assert!(pause >= machine.timing.backoff_max / 2);
+    machine.handle(now, welcome());
+    machine.handle(now, say(Incoming::Desired(v1::Desired::default())));
+    let (pause, _) = pause_after_loss(&mut machine, now);
+    assert!(pause <= machine.timing.backoff_min, "{pause:?}");
+}
+
+#[test]
 fn leaving_without_a_connection_ends_in_time() {
     let mut machine = connected();
     machine.handle(Duration::ZERO, assign(1, 0, 10));

@@ -121,3 +121,57 @@ impl Mailbox {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(mailbox: &Mailbox, count: u64) {
+        for step in 0..count {
+            let loss = StepLoss {
+                step,
+                lr: 1e-3,
+                loss: 1.0,
+                samples: 1,
+            };
+            mailbox.step(step + 1, &mut vec![loss]);
+        }
+    }
+
+    /// How long the session, already waiting, goes on waiting after `happens`.
+    async fn wait_after(happens: impl FnOnce(&Mailbox)) -> Duration {
+        let mailbox = Mailbox::default();
+        mailbox.begin(1);
+        let mut ready = std::pin::pin!(mailbox.ready());
+        let asleep = tokio::time::timeout(Duration::from_secs(60), &mut ready);
+        assert!(asleep.await.is_err(), "woken for nothing");
+        let before = Instant::now();
+        happens(&mailbox);
+        ready.await;
+        before.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_single_loss_waits_for_others_for_a_moment_only() {
+        let waited = wait_after(|mailbox| steps(mailbox, 1)).await;
+        assert!(waited >= DELAY && waited < DELAY * 2, "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_batch_and_the_end_do_not_wait() {
+        let full = wait_after(|mailbox| steps(mailbox, 64)).await;
+        assert_eq!(full, Duration::ZERO);
+        let end = wait_after(|mailbox| mailbox.end(Ended::Aborted)).await;
+        assert_eq!(end, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_taken_is_gone_and_progress_stays() {
+        let mailbox = Mailbox::default();
+        mailbox.begin(7);
+        steps(&mailbox, 3);
+        assert_eq!(mailbox.take().losses.len(), 3);
+        let rest = mailbox.take();
+        assert_eq!((rest.token, rest.progress, rest.losses.len()), (7, 3, 0));
+    }
+}
