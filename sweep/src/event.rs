@@ -82,6 +82,14 @@ pub struct FieldError {
     pub remedy: String,
 }
 
+impl std::fmt::Display for FieldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}; {}", self.field, self.message, self.remedy)
+    }
+}
+
+impl std::error::Error for FieldError {}
+
 /// What kind of failure it is; decides whether it is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -204,3 +204,165 @@ pub fn suggestion_warnings(plan: &Plan, curve_steps: u32, index: u32) -> Vec<War
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::TaskId;
+    use crate::plan::{PlanRequest, Split, Trainability, plan};
+    use crate::schedule::{Grid, Mode, Range};
+
+    const STEPS: u32 = 81;
+
+    fn task() -> Task {
+        Task {
+            id: TaskId(1),
+            replica: 0,
+            segment: 1,
+            warm_up_start: 20,
+            start: 40,
+            end: 60,
+        }
+    }
+
+    /// Ten steps a decade from 1e-8 on.
+    fn observations(steps: std::ops::Range<u32>, loss: impl Fn(u32) -> f64) -> Vec<Observation> {
+        steps
+            .map(|step| Observation {
+                step,
+                lr: 10f64.powf(f64::from(step) / 10.0 - 8.0),
+                loss: loss(step),
+                samples: 32,
+            })
+            .collect()
+    }
+
+    /// A plateau, a fall from step 30 to 60, and a rise.
+    fn falling(step: u32) -> f64 {
+        match step {
+            0..30 => 2.0,
+            30..60 => 2.0 - f64::from(step - 30) / 30.0,
+            _ => 1.0 + f64::from(step - 60),
+        }
+    }
+
+    fn checked(curve: impl Fn(u32) -> f64, warm_up: impl Fn(u32) -> f64) -> Vec<OverlapCheck> {
+        let task = task();
+        let warm_up = WarmUp {
+            task: &task,
+            observations: &observations(20..60, warm_up),
+        };
+        check(&observations(0..STEPS, curve), &[warm_up])
+    }
+
+    #[test]
+    fn the_last_quarter_of_the_warm_up_is_compared_in_log_loss() {
+        // Far off in the first three quarters, a fiftieth in the last.
+        let checks = checked(falling, |step| {
+            falling(step) * if step < 35 { 9.0 } else { 1.02 }
+        });
+        let [check] = checks[..] else {
+            panic!("{checks:?}")
+        };
+        assert_eq!((check.segment, check.from, check.to), (1, 35, 40));
+        assert!((check.delta - 1.02f64.ln()).abs() < 1e-12);
+        assert!(!check.past_minimum);
+        assert_eq!(warnings(0, &[check]), []);
+    }
+
+    #[test]
+    fn losses_that_are_not_positive_are_compared_by_the_drop() {
+        let [check] = checked(|step| falling(step) - 1.8, |step| falling(step) - 1.75)[..] else {
+            panic!("one check");
+        };
+        // The smoothed drop is a little under the raw one of 1.
+        assert!((0.05..0.07).contains(&check.delta), "{}", check.delta);
+    }
+
+    #[test]
+    fn differences_are_noticed_above_three_and_warned_of_above_ten_hundredths() {
+        for (factor, code) in [
+            (1.02, None),
+            (1.05, Some("overlap_differs")),
+            (1.2, Some("not_faithful")),
+        ] {
+            let checks = checked(falling, |step| falling(step) * factor);
+            let found = warnings(3, &checks);
+            assert_eq!(found.first().map(|warning| warning.code.as_str()), code);
+            let number = format!("{:.3}", f64::ln(factor));
+            assert!(found.iter().all(|warning| {
+                warning.message.contains(&number) && warning.message.contains("replica 3")
+            }));
+        }
+    }
+
+    #[test]
+    fn past_the_minimum_differences_mean_nothing() {
+        let early = |step: u32| {
+            if step < 20 {
+                2.0
+            } else {
+                1.0 + f64::from(step)
+            }
+        };
+        let checks = checked(early, |step| early(step) * 2.0);
+        assert!(checks[0].past_minimum && checks[0].delta > 0.1);
+        assert_eq!(warnings(0, &checks), []);
+    }
+
+    #[test]
+    fn nothing_is_compared_without_a_warm_up_or_where_a_loss_is_not_finite() {
+        assert!(checked(falling, |step| if step < 38 { 1.0 } else { f64::NAN }).is_empty());
+        let pruned = Task {
+            warm_up_start: 40,
+            ..task()
+        };
+        let warm_up = WarmUp {
+            task: &pruned,
+            observations: &observations(40..60, falling),
+        };
+        assert!(check(&observations(0..STEPS, falling), &[warm_up]).is_empty());
+    }
+
+    #[test]
+    fn a_suggestion_of_a_split_says_its_bias_and_when_it_lies_near_a_boundary_or_the_end() {
+        let planned = |split| {
+            let request = PlanRequest {
+                range: Range {
+                    mode: Mode::Exponential,
+                    grid: Grid::BothEnds,
+                    min_lr: 1e-8,
+                    max_lr: 1.0,
+                    steps: 300,
+                },
+                split,
+                segments: None,
+                replicas: None,
+                overlap_decades: 1.0,
+                workers: 2,
+            };
+            let trainability = Trainability {
+                beta: Some(0.9),
+                adaptive: true,
+                seekable: true,
+                replayable: true,
+            };
+            plan(&request, trainability, None).unwrap()
+        };
+        let codes = |plan: &Plan, index: u32| -> Vec<String> {
+            let warnings = suggestion_warnings(plan, 290, index);
+            warnings.into_iter().map(|warning| warning.code).collect()
+        };
+        let cut = planned(Split::Segments);
+        let (boundary, warm_up) = (cut.tasks[1].start, cut.warm_up_steps);
+        assert_eq!(codes(&cut, boundary + warm_up + 1), ["upward_bias"]);
+        for index in [boundary - warm_up, boundary, boundary + warm_up] {
+            assert_eq!(
+                codes(&cut, index),
+                ["upward_bias", "suggestion_near_boundary"]
+            );
+        }
+        assert_eq!(codes(&cut, 289), ["upward_bias", "suggestion_at_end"]);
+        assert!(codes(&planned(Split::Replicas), 289).is_empty());
+    }
+}

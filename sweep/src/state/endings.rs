@@ -205,7 +205,6 @@ impl State {
             },
         );
         for warning in warnings {
-            sweep.warnings.push(warning.clone());
             out.publish(sweep, Happening::Warned { warning });
         }
         self.end_tasks(id, number, out);
@@ -280,6 +279,7 @@ impl State {
         };
         sweep.outcome = Some(outcome.clone());
         sweep.starving = None;
+        self.active.retain(|active| active != id);
         let leases: Vec<LeaseToken> = self
             .leases
             .iter()

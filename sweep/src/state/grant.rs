@@ -16,7 +16,7 @@ use crate::ids::{LeaseToken, SweepId, WorkerId};
 impl State {
     /// Gives waiting work to idle workers.
     pub(super) fn grant(&mut self, out: &mut Outbox) {
-        for id in self.order.clone() {
+        for id in self.active.clone() {
             let Some(sweep) = self.sweeps.get(&id) else {
                 continue;
             };

@@ -23,8 +23,8 @@ pub struct State {
     pub(super) leases: BTreeMap<LeaseToken, Lease>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     pub(super) sweeps: BTreeMap<SweepId, Sweep>,
-    /// Oldest first.
-    pub(super) order: Vec<SweepId>,
+    /// Those that have not ended, oldest first.
+    pub(super) active: Vec<SweepId>,
     /// Why no further worker will come, once that is said.
     pub(super) no_more_workers: Option<String>,
     /// Why the last worker was gone.
@@ -112,7 +112,7 @@ impl State {
             .leases
             .values()
             .map(|lease| lease.deadline(&self.options));
-        let active = || self.sweeps.values().filter(|sweep| sweep.active());
+        let active = || self.active.iter().filter_map(|id| self.sweeps.get(id));
         let pauses = active()
             .flat_map(Sweep::waiting)
             .map(|work| work.not_before)
@@ -148,7 +148,7 @@ impl State {
                 },
             );
         }
-        self.order.push(id.clone());
+        self.active.push(id.clone());
         self.sweeps.insert(id, sweep);
     }
 
@@ -186,7 +186,7 @@ impl State {
     /// Sweeps that have work and no worker say so, and fail in the end.
     fn give_up_starving(&mut self, out: &mut Outbox) {
         let usable = self.workers.values().any(|worker| worker.usable(self.now));
-        for id in self.order.clone() {
+        for id in self.active.clone() {
             let leased = self.leases.values().any(|lease| lease.sweep == id);
             let Some(sweep) = self.sweeps.get_mut(&id).filter(|sweep| sweep.active()) else {
                 continue;

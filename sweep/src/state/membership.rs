@@ -149,8 +149,8 @@ impl State {
     }
 
     fn publish_to_active(&mut self, out: &mut Outbox, happening: &dyn Fn() -> Happening) {
-        for id in &self.order {
-            if let Some(sweep) = self.sweeps.get_mut(id).filter(|sweep| sweep.active()) {
+        for id in &self.active {
+            if let Some(sweep) = self.sweeps.get_mut(id) {
                 out.publish(sweep, happening());
             }
         }

@@ -97,7 +97,8 @@ pub enum Event {
         /// Leases that it still holds.
         leases: Vec<Held>,
     },
-    /// A worker's connection is gone, though the worker may live: its leases run on until they expire.
+    /// A worker's connection is gone, though the worker may live: its leases run on until they
+    /// expire. Not for a connection that a newer one of the same process has replaced.
     Disconnected {
         /// Who.
         worker: WorkerId,

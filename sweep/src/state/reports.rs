@@ -26,6 +26,9 @@ impl State {
             && worker.incarnation == holder.incarnation
         {
             worker.silent = false;
+            // Should the end of an older connection be said after the new one began, this puts it
+            // right.
+            worker.connected = true;
         }
         let token = match &report {
             Report::Heartbeat(held) => return self.heartbeat(holder, held, out),
@@ -331,7 +334,7 @@ fn ending(task: &TaskWork, reason: StopReason, end: u32) -> Result<AttemptOutcom
 fn users_mistake(error: FieldError) -> Failure {
     Failure {
         kind: FailureKind::User,
-        message: format!("{}: {}; {}", error.field, error.message, error.remedy),
+        message: error.to_string(),
         fields: vec![error],
     }
 }

@@ -4,7 +4,7 @@ use super::message::{SweepRequest, Time};
 use super::replica::{Replica, TaskWork};
 use super::result::SweepResult;
 use super::work::Work;
-use crate::curve::StopReason;
+use crate::curve::{StopReason, overlap};
 use crate::event::{Described, Failure, Outcome, WorkKind};
 use crate::ids::{SweepId, TaskId};
 use crate::plan::{Plan, Probe, Warning};
@@ -26,8 +26,6 @@ pub(super) struct Sweep {
     pub order: Vec<TaskId>,
     pub replicas: Vec<Replica>,
     pub outcome: Option<Outcome>,
-    /// Of plan and overlaps.
-    pub warnings: Vec<Warning>,
     /// The last failure that a worker reported.
     pub last_failure: Option<Failure>,
     /// Since when it has work and no worker.
@@ -57,7 +55,6 @@ impl Sweep {
             order: Vec::new(),
             replicas: Vec::new(),
             outcome: None,
-            warnings: Vec::new(),
             last_failure: None,
             starving: None,
         }
@@ -77,7 +74,6 @@ impl Sweep {
                 Replica::new(tasks.copied().collect(), self.request.stop)
             })
             .collect();
-        self.warnings.clone_from(&plan.warnings);
         self.plan = Some(plan);
     }
 
@@ -121,6 +117,15 @@ impl Sweep {
             .filter(|work| self.active() && work.waiting())
     }
 
+    /// Of the plan, then of the overlaps by replica: not in the order in which they came up.
+    fn warnings(&self) -> Vec<Warning> {
+        let of_plan = self.plan.iter().flat_map(|plan| plan.warnings.clone());
+        let of_overlaps = (0..)
+            .zip(&self.replicas)
+            .flat_map(|(number, replica)| overlap::warnings(number, &replica.overlaps));
+        of_plan.chain(of_overlaps).collect()
+    }
+
     pub(super) fn result(&self) -> SweepResult {
         let undecided = match self.outcome {
             Some(Outcome::Failed(_)) => StopReason::Failed,
@@ -136,7 +141,7 @@ impl Sweep {
                 .iter()
                 .map(|replica| replica.result(undecided))
                 .collect(),
-            warnings: self.warnings.clone(),
+            warnings: self.warnings(),
         }
     }
 }

@@ -162,11 +162,15 @@ fn disturbed(training: &Training, request: &SweepRequest, ops: &[Op]) -> (World,
 fn training() -> impl Strategy<Value = Training> {
     let odd = |range: std::ops::Range<u32>| proptest::option::weighted(0.4, range);
     let nan = proptest::option::weighted(0.3, (0u32..3, 0u32..60));
-    (odd(10..60), nan, odd(5..60)).prop_map(|(diverges_at, nan_at, data_ends)| Training {
-        diverges_at,
-        nan_at,
-        data_ends,
-        ..Training::default()
+    let trace = prop_oneof![Just(0.01), Just(5.0)];
+    (odd(10..60), nan, odd(5..60), trace).prop_map(|(diverges_at, nan_at, data_ends, trace)| {
+        Training {
+            trace,
+            diverges_at,
+            nan_at,
+            data_ends,
+            ..Training::default()
+        }
     })
 }
 
@@ -180,7 +184,7 @@ fn sweep_request() -> impl Strategy<Value = SweepRequest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn whatever_happens_the_result_is_that_of_an_undisturbed_run(
