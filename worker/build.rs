@@ -19,7 +19,9 @@ fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     // torch-sys found libtorch and tells where.
     let Some(libraries) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
-        println!("cargo::error=torch-sys did not tell where libtorch is: set LIBTORCH to its folder");
+        println!(
+            "cargo::error=torch-sys did not tell where libtorch is: set LIBTORCH to its folder"
+        );
         return;
     };
     compile_shim(&libraries);

@@ -42,10 +42,7 @@ pub(crate) fn first_loss(
         .map_err(|error| {
             failure::user(
                 "loss",
-                format!(
-                    "the loss cannot be computed: {}",
-                    failure::sentence(&error)
-                ),
+                format!("the loss cannot be computed: {}", failure::sentence(&error)),
                 "save targets that fit the model's output and the loss",
             )
         })?;
@@ -93,9 +90,13 @@ fn forward(
             _ => samples.inputs().iter().collect(),
         };
         let given = describe(&arrays, &arguments);
-        let arguments_differ = ["missing value for argument", "Expected at most", "expected at most"]
-            .iter()
-            .any(|sign| error.to_string().contains(sign));
+        let arguments_differ = [
+            "missing value for argument",
+            "Expected at most",
+            "expected at most",
+        ]
+        .iter()
+        .any(|sign| error.to_string().contains(sign));
         if arguments_differ {
             return failure::user(
                 "input_keys",

@@ -71,7 +71,10 @@ fn automatic() -> Device {
         Ok(()) if Cuda::device_count() > 0 => Device::Cuda(0),
         Ok(()) => Device::Cpu,
         Err(reason) => {
-            tracing::warn!(reason, "libtorch's CUDA half cannot be loaded: training on the CPU");
+            tracing::warn!(
+                reason,
+                "libtorch's CUDA half cannot be loaded: training on the CPU"
+            );
             Device::Cpu
         }
     }

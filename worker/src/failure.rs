@@ -6,11 +6,7 @@ use rangefinder_session::trainer::Failure;
 use tch::TchError;
 
 /// A mistake in one field of the specification.
-pub(crate) fn user(
-    field: &str,
-    message: impl Into<String>,
-    remedy: impl Into<String>,
-) -> Failure {
+pub(crate) fn user(field: &str, message: impl Into<String>, remedy: impl Into<String>) -> Failure {
     let message = message.into();
     Failure {
         kind: FailureKind::User,
@@ -134,8 +130,16 @@ mod tests {
         ] {
             let failure = training(&TchError::Torch(text.to_owned()), 4096);
             assert_eq!(failure.kind, FailureKind::OutOfMemory);
-            assert!(failure.message.contains("batch_size 4096"), "{}", failure.message);
-            assert!(failure.message.contains("smaller batch_size"), "{}", failure.message);
+            assert!(
+                failure.message.contains("batch_size 4096"),
+                "{}",
+                failure.message
+            );
+            assert!(
+                failure.message.contains("smaller batch_size"),
+                "{}",
+                failure.message
+            );
         }
     }
 }

@@ -159,9 +159,7 @@ impl Slot {
 }
 
 /// Gradients side by side in a tensor of their own, which may be written.
-pub(crate) fn flatten<'a>(
-    gradients: impl Iterator<Item = &'a Tensor>,
-) -> Result<Tensor, TchError> {
+pub(crate) fn flatten<'a>(gradients: impl Iterator<Item = &'a Tensor>) -> Result<Tensor, TchError> {
     let gradients: Vec<&Tensor> = gradients.collect();
     match gradients.as_slice() {
         // The flattening of a single tensor is the tensor itself.

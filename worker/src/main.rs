@@ -37,20 +37,29 @@ Exit codes: 0 told to leave, 1 cannot go on, 2 wrong arguments or environment.
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    match arguments.next().as_deref().map(std::ffi::OsStr::to_string_lossy) {
+    match arguments
+        .next()
+        .as_deref()
+        .map(std::ffi::OsStr::to_string_lossy)
+    {
         None => {}
         Some(argument) if argument == "--help" || argument == "-h" => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
         Some(argument) if argument == "--version" || argument == "-V" => {
-            println!("worker {} (libtorch {LIBTORCH_VERSION})", env!("CARGO_PKG_VERSION"));
+            println!(
+                "worker {} (libtorch {LIBTORCH_VERSION})",
+                env!("CARGO_PKG_VERSION")
+            );
             return ExitCode::SUCCESS;
         }
         Some(argument) => {
             return fail(
                 EXIT_USAGE,
-                &format!("unknown argument `{argument}`: the worker is told all by its environment, see worker --help"),
+                &format!(
+                    "unknown argument `{argument}`: the worker is told all by its environment, see worker --help"
+                ),
             );
         }
     }

@@ -1,5 +1,7 @@
 //! The trainer on libtorch, as the session drives it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::{Failure, StepError, StepLoss, TaskStart, Trainer};
 use tch::{Cuda, Device};
@@ -8,6 +10,14 @@ use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::Samples;
 use crate::{check, failure, foreign, model::Blueprint, probe};
+
+/// libtorch's generators belong to the process. A call that seeds them and draws from them keeps
+/// other trainers of this process away, whose steps would otherwise draw from its seed.
+static GENERATORS: Mutex<()> = Mutex::new(());
+
+fn generators() -> MutexGuard<'static, ()> {
+    GENERATORS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Trains models with libtorch. What it loaded for one specification it keeps for the next task.
 pub struct TorchTrainer {
@@ -86,6 +96,7 @@ impl Loaded {
 
 impl Trainer for TorchTrainer {
     fn describe(&mut self, spec: &v1::TrainerSpec) -> Result<v1::Described, Failure> {
+        let _alone = generators();
         self.run = None;
         let loaded = self.load(spec)?;
         let mut run = loaded.start(Device::Cpu, 0)?;
@@ -115,6 +126,7 @@ impl Trainer for TorchTrainer {
     }
 
     fn probe(&mut self, spec: &v1::TrainerSpec, batches: u32) -> Result<v1::Probed, Failure> {
+        let _alone = generators();
         self.run = None;
         let device = self.device;
         let loaded = self.load(spec)?;
@@ -123,6 +135,7 @@ impl Trainer for TorchTrainer {
     }
 
     fn start(&mut self, task: &TaskStart) -> Result<(), Failure> {
+        let _alone = generators();
         // The weights of the task before make room first.
         self.run = None;
         let device = self.device;
@@ -132,6 +145,7 @@ impl Trainer for TorchTrainer {
     }
 
     fn step(&mut self, step: u64, lr: f64, losses: &mut Vec<StepLoss>) -> Result<(), StepError> {
+        let _alone = generators();
         let (Some(loaded), Some(run)) = (&self.loaded, &mut self.run) else {
             return Err(failure::worker("a step without a task").into());
         };

@@ -62,11 +62,7 @@ impl Plan {
         })
     }
 
-    pub(super) fn build(
-        &self,
-        seed: u64,
-        device: Device,
-    ) -> Result<(Cnn, Vec<Named>), TchError> {
+    pub(super) fn build(&self, seed: u64, device: Device) -> Result<(Cnn, Vec<Named>), TchError> {
         let mut drawer = Drawer::new(seed, device);
         let mut blocks = Vec::with_capacity(self.channels.len());
         for (index, pair) in self.channels.windows(2).enumerate() {

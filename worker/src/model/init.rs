@@ -36,12 +36,7 @@ impl Drawer {
     }
 
     /// The bias of the same layers: uniform within 1/sqrt(fan_in).
-    pub(super) fn bias(
-        &mut self,
-        name: String,
-        len: i64,
-        fan_in: f64,
-    ) -> Result<Tensor, TchError> {
+    pub(super) fn bias(&mut self, name: String, len: i64, fan_in: f64) -> Result<Tensor, TchError> {
         self.uniform(name, &[len], 1.0 / fan_in.sqrt())
     }
 

@@ -32,11 +32,7 @@ impl Plan {
         })
     }
 
-    pub(super) fn build(
-        &self,
-        seed: u64,
-        device: Device,
-    ) -> Result<(Mlp, Vec<Named>), TchError> {
+    pub(super) fn build(&self, seed: u64, device: Device) -> Result<(Mlp, Vec<Named>), TchError> {
         let mut drawer = Drawer::new(seed, device);
         let mut layers = Vec::with_capacity(self.widths.len());
         for (index, pair) in self.widths.windows(2).enumerate() {

@@ -54,10 +54,12 @@ impl Blueprint {
     pub(crate) fn read(recipe: &Recipe, samples: &Samples) -> Result<Self, Failure> {
         match &recipe.model {
             ModelSource::TorchScript { path } => script::File::read(path).map(Self::TorchScript),
-            ModelSource::Mlp { hidden } => {
-                mlp::Plan::new(hidden, one_input("mlp", samples)?, outputs(recipe, samples)?)
-                    .map(Self::Mlp)
-            }
+            ModelSource::Mlp { hidden } => mlp::Plan::new(
+                hidden,
+                one_input("mlp", samples)?,
+                outputs(recipe, samples)?,
+            )
+            .map(Self::Mlp),
             ModelSource::Cnn { channels } => cnn::Plan::new(
                 channels,
                 one_input("cnn", samples)?,
@@ -96,7 +98,12 @@ impl Model {
         self.parameters
             .iter()
             .map(|parameter| parameter.tensor.kind())
-            .find(|kind| matches!(kind, Kind::Double | Kind::Half | Kind::BFloat16 | Kind::Float))
+            .find(|kind| {
+                matches!(
+                    kind,
+                    Kind::Double | Kind::Half | Kind::BFloat16 | Kind::Float
+                )
+            })
             .unwrap_or(Kind::Float)
     }
 
@@ -151,7 +158,9 @@ fn outputs(recipe: &Recipe, samples: &Samples) -> Result<Outputs, Failure> {
         ));
     }
     let classes = samples.check_labels(None)?.map_or(1, |largest| largest + 1);
-    let limit = i64::try_from(samples.count()).unwrap_or(i64::MAX).max(65_536);
+    let limit = i64::try_from(samples.count())
+        .unwrap_or(i64::MAX)
+        .max(65_536);
     if classes > limit {
         return Err(failure::user(
             "data",

@@ -91,7 +91,10 @@ fn every_optimizer_equals_pytorchs_step_by_step_also_where_gradients_are_absent(
             }
         }
     }
-    assert!(checked >= 32 * 10 * 13, "only {checked} values were checked");
+    assert!(
+        checked >= 32 * 10 * 13,
+        "only {checked} values were checked"
+    );
 }
 
 #[test]

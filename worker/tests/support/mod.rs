@@ -1,5 +1,7 @@
 //! What the tests share: specifications over the fixtures, and runs of them.
 
+#![expect(dead_code, reason = "each test file uses a part of it")]
+
 use std::path::PathBuf;
 
 use rangefinder_proto::v1;
@@ -85,7 +87,12 @@ pub fn lr(step: u64) -> f64 {
 }
 
 /// Losses of steps [first, end) of a fresh task.
-pub fn losses(trainer: &mut TorchTrainer, spec: &v1::TrainerSpec, first: u64, end: u64) -> Vec<f64> {
+pub fn losses(
+    trainer: &mut TorchTrainer,
+    spec: &v1::TrainerSpec,
+    first: u64,
+    end: u64,
+) -> Vec<f64> {
     begin(trainer, spec, first, end).unwrap();
     let mut losses = Vec::new();
     for step in first..end {

@@ -1,0 +1,207 @@
+//! A step is a function of (seed, replica, global step): tasks can be cut, stopped and run again.
+
+mod support;
+
+use rangefinder_proto::v1;
+use rangefinder_session::trainer::{TaskStart, Trainer};
+use support::{begin, bits, losses, lr, pairs, spec, trainer};
+
+/// Models whose steps are noisy or move buffers, and those that are shuffled.
+fn specs() -> Vec<v1::TrainerSpec> {
+    let shuffled = |spec: v1::TrainerSpec| v1::TrainerSpec {
+        shuffle: true,
+        ..spec
+    };
+    vec![
+        shuffled(spec("dropout_norm.pt", "adamw")),
+        spec("dropout_norm.pt", "sgd"),
+        shuffled(spec("running_norm.pt", "rmsprop")),
+        shuffled(spec("mlp", "adam")),
+        spec("cnn", "sgd"),
+        shuffled(pairs()),
+    ]
+}
+
+#[test]
+fn a_task_run_again_gives_the_same_bits_in_this_and_in_a_fresh_trainer() {
+    for spec in specs() {
+        let mut first = trainer();
+        let expected = bits(&losses(&mut first, &spec, 3, 40));
+        assert_eq!(
+            expected,
+            bits(&losses(&mut first, &spec, 3, 40)),
+            "{spec:?}"
+        );
+        assert_eq!(
+            expected,
+            bits(&losses(&mut trainer(), &spec, 3, 40)),
+            "{spec:?}"
+        );
+    }
+}
+
+#[test]
+fn a_task_left_in_its_middle_leaves_no_trace_in_the_next() {
+    for spec in specs() {
+        let expected = bits(&losses(&mut trainer(), &spec, 5, 30));
+        let mut disturbed = trainer();
+        for stop in [1, 7, 20] {
+            begin(&mut disturbed, &spec, 2, 60).unwrap();
+            let mut forgotten = Vec::new();
+            for step in 2..2 + stop {
+                // A learning rate that wrecks the weights.
+                disturbed.step(step, 10.0, &mut forgotten).unwrap();
+            }
+            if stop != 7 {
+                disturbed.stop();
+            }
+            assert_eq!(
+                expected,
+                bits(&losses(&mut disturbed, &spec, 5, 30)),
+                "{spec:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_segment_whose_warm_up_reaches_step_0_equals_the_unsplit_sweep() {
+    for spec in specs() {
+        let whole = bits(&losses(&mut trainer(), &spec, 0, 100));
+        let segment = bits(&losses(&mut trainer(), &spec, 0, 60));
+        assert_eq!(whole[..60], segment, "{spec:?}");
+    }
+}
+
+#[test]
+fn describing_and_probing_leave_no_trace_in_a_task() {
+    for spec in specs() {
+        let expected = bits(&losses(&mut trainer(), &spec, 0, 20));
+        let mut busy = trainer();
+        busy.describe(&spec).unwrap();
+        busy.probe(&spec, 3).unwrap();
+        assert_eq!(expected, bits(&losses(&mut busy, &spec, 0, 20)), "{spec:?}");
+    }
+}
+
+#[test]
+fn another_specification_in_between_leaves_no_trace() {
+    let spec = spec("dropout_norm.pt", "adamw");
+    let mut busy = trainer();
+    let expected = bits(&losses(&mut busy, &spec, 0, 20));
+    losses(&mut busy, &pairs(), 0, 10);
+    assert_eq!(expected, bits(&losses(&mut busy, &spec, 0, 20)));
+}
+
+#[test]
+fn a_step_has_the_same_batch_and_noise_wherever_the_task_begins() {
+    // With a learning rate of 0 the weights stay: only batch and dropout are left to differ.
+    let spec = v1::TrainerSpec {
+        shuffle: true,
+        optimizer: Some(support::optimizer("adam")),
+        ..spec("dropout_norm.pt", "adam")
+    };
+    let frozen = |first: u64| {
+        let mut trainer = trainer();
+        begin(&mut trainer, &spec, first, 50).unwrap();
+        let mut losses = Vec::new();
+        for step in first..50 {
+            trainer.step(step, 0.0, &mut losses).unwrap();
+        }
+        losses.iter().map(|loss| loss.loss).collect::<Vec<_>>()
+    };
+    let (all, late) = (frozen(0), frozen(33));
+    assert_eq!(bits(&all[33..]), bits(&late));
+    let mut distinct = bits(&all);
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(
+        distinct.len(),
+        50,
+        "each step has noise and data of its own"
+    );
+}
+
+#[test]
+fn replicas_and_seeds_differ() {
+    let spec = v1::TrainerSpec {
+        shuffle: true,
+        ..spec("mlp", "sgd")
+    };
+    let first = |spec: &v1::TrainerSpec, replica: u32| {
+        let mut trainer = trainer();
+        trainer
+            .start(&TaskStart {
+                spec: spec.clone(),
+                replica,
+                first_step: 0,
+                end: 1,
+            })
+            .unwrap();
+        let mut losses = Vec::new();
+        trainer.step(0, lr(0), &mut losses).unwrap();
+        losses[0].loss.to_bits()
+    };
+    let reseeded = v1::TrainerSpec {
+        seed: 8,
+        ..spec.clone()
+    };
+    assert_ne!(first(&spec, 0), first(&spec, 1));
+    assert_ne!(first(&spec, 0), first(&reseeded, 0));
+}
+
+#[test]
+fn the_weights_of_a_builtin_do_not_depend_on_the_replica() {
+    // In file order all replicas see the same first batch.
+    let spec = spec("mlp", "sgd");
+    let mut trainer = trainer();
+    let mut first = |replica: u32| {
+        trainer
+            .start(&TaskStart {
+                spec: spec.clone(),
+                replica,
+                first_step: 0,
+                end: 1,
+            })
+            .unwrap();
+        let mut losses = Vec::new();
+        trainer.step(0, lr(0), &mut losses).unwrap();
+        losses[0].loss.to_bits()
+    };
+    assert_eq!(first(0), first(5));
+}
+
+#[test]
+fn the_last_batch_of_an_epoch_is_smaller_unless_dropped() {
+    let sizes = |drop_last: bool| {
+        let spec = v1::TrainerSpec {
+            drop_last,
+            ..spec("mlp", "sgd")
+        };
+        let mut trainer = trainer();
+        begin(&mut trainer, &spec, 27, 30).unwrap();
+        let mut losses = Vec::new();
+        for step in 27..30 {
+            trainer.step(step, 1e-8, &mut losses).unwrap();
+        }
+        losses.iter().map(|loss| loss.samples).collect::<Vec<_>>()
+    };
+    // 1797 samples are 28 batches of 64 and one of 5.
+    assert_eq!(sizes(false), [64, 5, 64]);
+    assert_eq!(sizes(true), [64, 64, 64]);
+}
+
+#[test]
+fn the_users_model_file_is_never_written() {
+    let path = support::fixture("dropout_norm.pt");
+    let before = (
+        std::fs::read(&path).unwrap(),
+        path.metadata().unwrap().modified().unwrap(),
+    );
+    losses(&mut trainer(), &spec("dropout_norm.pt", "sgd"), 0, 10);
+    let after = (
+        std::fs::read(&path).unwrap(),
+        path.metadata().unwrap().modified().unwrap(),
+    );
+    assert_eq!(before, after);
+}
