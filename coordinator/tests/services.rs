@@ -1,6 +1,12 @@
 //! The worker's service over real gRPC, spoken to by a bare client: what it lets in, and how it
 //! says no.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what a helper of a test cannot do fails the test"
+)]
+
 use rangefinder_coordinator::engine::{self, Engine, Handle};
 use rangefinder_coordinator::services::{self, Credential};
 use rangefinder_proto::v1::connect_request::Message;

@@ -1,5 +1,12 @@
 //! Whole sweeps over real gRPC and real worker processes, disturbed in every way.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a helper of a test cannot do fails the test"
+)]
+
 use nix::sys::signal::Signal;
 use rangefinder_coordinator::run::{Error, Options, one_shot};
 use rangefinder_session::mock::{Config, Fault, FieldMistake, Misdeed};
@@ -10,6 +17,8 @@ use rangefinder_sweep::plan::Split;
 use rangefinder_sweep::state::SweepResult;
 use rangefinder_tests::processes::{self, DEADLINE, lives, workers};
 use rangefinder_tests::sweep::{STEPS, options, resolved};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -160,6 +169,39 @@ async fn a_worker_killed_in_mid_task_changes_no_bit_of_the_curve() {
             "{lost:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn workers_may_be_killed_any_number_of_times_as_long_as_each_gets_a_little_further() {
+    let _alone = ALONE.lock().await;
+    let script = slow(2.0);
+    let expected = undisturbed(Split::None, 2, &script).await;
+    let mut budget = [10, 25, 40, 55, 70, 85].into_iter().peekable();
+    let result = run(
+        Split::None,
+        2,
+        &script,
+        &options(WORKER),
+        CancellationToken::new(),
+        &mut |event| {
+            if let Happening::Observed { observations, .. } = &event.happening
+                && let Some(last) = observations.last()
+                && budget.next_if(|step| last.step > *step).is_some()
+            {
+                for worker in own_workers() {
+                    processes::signal(worker.pid, Signal::SIGKILL);
+                }
+            }
+        },
+    )
+    .await
+    .unwrap();
+    assert_eq!(budget.next(), None);
+    assert_eq!(result.outcome, Some(Outcome::Completed));
+    assert_eq!(curves(&result), curves(&expected));
+    // More than may be lost in a row without getting any further.
+    let lost = endings(&result);
+    assert!(lost.len() > 4, "{lost:?}");
 }
 
 #[tokio::test]
@@ -344,7 +386,7 @@ async fn a_worker_program_that_is_missing_is_an_error_with_the_remedy() {
     .unwrap_err();
     let message = error.to_string();
     assert!(
-        message.contains("/nowhere/worker does not exist"),
+        message.contains("/nowhere/worker") && message.contains("does not exist"),
         "{message}"
     );
 }
@@ -396,6 +438,34 @@ async fn workers_lead_groups_of_their_own_and_their_arguments_hold_no_credential
         assert_eq!(worker.group, worker.pid);
         assert_eq!(worker.command_line.trim_end(), WORKER);
     }
+}
+
+#[tokio::test]
+async fn what_a_worker_started_itself_ends_with_it() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (program, pid) = (folder.path().join("worker"), folder.path().join("pid"));
+    let script = format!(
+        "#!/bin/sh\nsleep 600 &\necho $! > {}\nexec {WORKER}\n",
+        pid.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let result = run(
+        Split::None,
+        1,
+        &Config::default(),
+        &options(program.to_str().unwrap()),
+        CancellationToken::new(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
+    assert_eq!(result.outcome, Some(Outcome::Completed));
+    let pid: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+    let gone = processes::eventually(|| !lives(pid));
+    processes::signal(pid, Signal::SIGKILL);
+    assert!(gone);
 }
 
 #[tokio::test]

@@ -1,5 +1,10 @@
 //! What becomes of the workers when their coordinator ends badly.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a helper of a test cannot do fails the test"
+)]
+
 use nix::sys::signal::Signal;
 use rangefinder_tests::processes::{eventually, lives, signal, workers};
 use std::io::{BufRead as _, BufReader};
