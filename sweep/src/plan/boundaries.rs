@@ -8,6 +8,9 @@ use super::warm_up::WarmUps;
 
 /// How much longer the longest task may become to keep boundaries out of the fall.
 const NEARLY_THE_SAME: f64 = 1.05;
+/// Segments above which boundaries are left where they are: some of so many fall into the fall
+/// anyway, and the search grows with their cube.
+const FEW_SEGMENTS: usize = 32;
 
 /// Ends of the segments, the last one the number of steps: `segments` of them, or fewer where
 /// more would not shorten the longest task or would leave a segment whose own steps are under a
@@ -97,7 +100,7 @@ fn out_of_the_fall(warm_ups: &WarmUps, ends: &[u32]) -> Option<Vec<u32>> {
             .count()
     };
     let now_inside = inside(ends);
-    if now_inside == 0 {
+    if now_inside == 0 || ends.len() > FEW_SEGMENTS {
         return None;
     }
     let shortest = longest_task(warm_ups, ends);

@@ -67,6 +67,11 @@ impl Lease {
         }
     }
 
+    /// Something new was accepted; the worker may be ahead of what it reports.
+    pub(super) fn accepted(&mut self, now: Time) {
+        self.pace.last = now;
+    }
+
     /// Whether the worker should have named the lease by now in a heartbeat; before that the order
     /// may still be under way.
     pub(super) fn should_be_known(&self, now: Time, options: &Options) -> bool {

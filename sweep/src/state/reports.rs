@@ -137,13 +137,14 @@ impl State {
             None => {}
             Some(Err(message)) => self.misbehaved(holder, token, message, out),
             Some(Ok((fresh, replica, next_step))) => {
-                if let Some(lease) = self.leases.get_mut(&token) {
+                let is_new = !fresh.is_empty();
+                if let Some(lease) = self.leases.get_mut(&token).filter(|_| is_new) {
                     let accepted = sweep
                         .task(task_id)
                         .map_or(0, |task| task.work.observations().len());
                     lease.progressed(self.now, accepted as u64);
+                    lease.accepted(self.now);
                 }
-                let is_new = !fresh.is_empty();
                 if is_new {
                     out.publish(
                         sweep,

@@ -1,6 +1,6 @@
 //! Requests that cannot be planned: each names its field and what to do.
 
-use crate::support::{ADAM, request};
+use crate::support::{ADAM, falls_at, request};
 use rangefinder_sweep::plan::{PlanRequest, Split, Trainability, plan};
 
 #[test]
@@ -125,4 +125,21 @@ fn segments_that_were_asked_for_need_data_that_can_be_sought() {
         assert_eq!(error.field, "split");
         assert!(error.message.contains("seek"));
     }
+}
+
+#[test]
+fn the_largest_requests_are_planned_without_delay() {
+    let request = PlanRequest {
+        segments: Some(1_000),
+        overlap_decades: 0.01,
+        ..request(Split::Segments, 1_000, 1_000_000, 8)
+    };
+    let start = std::time::Instant::now();
+    let plan = plan(&request, ADAM, Some(&falls_at(1e-6))).expect("it can be planned");
+    assert!(plan.segments > 100);
+    assert!(
+        start.elapsed().as_secs() < 20,
+        "it took {:?}",
+        start.elapsed()
+    );
 }

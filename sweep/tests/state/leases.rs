@@ -264,9 +264,13 @@ fn a_worker_that_hands_work_back_gets_none_for_a_while_and_another_takes_it() {
     );
     assert_eq!(world.endings(&sweep).pop(), Some(preempted));
     world.kill(&worker_id(1), "killed");
-    world.advance(world.options.lease_ms - 1);
-    assert!(world.workers[&worker_id(0)].job.is_none());
-    world.advance(1);
+    let rested = world.now.after(world.options.lease_ms);
+    while world.now < rested {
+        assert!(world.workers[&worker_id(0)].job.is_none());
+        world.now = world.state.next_deadline().expect("its rest is waited for");
+        world.apply(Event::Tick);
+    }
+    assert_eq!(world.now, rested);
     assert!(world.workers[&worker_id(0)].job.is_some());
 }
 
@@ -296,6 +300,8 @@ fn a_worker_that_hung_gets_no_work_as_long_as_another_may_take_it() {
     let token = world.token(0);
     world.now = world.now.after(world.options.stall_ms - 1);
     beat(&mut world, 0, &[(token, 0)]);
+    let due = world.state.next_deadline();
+    assert_eq!(due, Some(world.now.after(1)), "the hang is waited for");
     world.advance(1);
     assert!(
         matches!(last_ending(&world, &sweep), AttemptOutcome::Lost(cause) if cause.contains("hangs"))
@@ -304,4 +310,33 @@ fn a_worker_that_hung_gets_no_work_as_long_as_another_may_take_it() {
     assert!(world.workers[&worker_id(0)].job.is_none());
     world.start_worker(&worker_id(1));
     assert!(world.workers[&worker_id(1)].job.is_some());
+}
+
+#[test]
+fn a_worker_whose_results_still_arrive_does_not_hang_though_it_has_no_steps_left() {
+    let (mut world, sweep) = unsplit(1);
+    let token = world.token(0);
+    for progress in [20, 40] {
+        world.now = world.now.after(100);
+        beat(&mut world, 0, &[(token, progress)]);
+    }
+    for _ in 0..5 {
+        world.now = world.now.after(9_000);
+        world.work(0, 1);
+        beat(&mut world, 0, &[(token, 40)]);
+    }
+    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+}
+
+#[test]
+fn another_process_of_the_same_name_cannot_speak_under_the_lease() {
+    let (mut world, sweep) = unsplit(1);
+    let token = world.token(0);
+    let actions = world.apply(Event::Report {
+        worker: worker_id(0),
+        incarnation: Incarnation(999),
+        report: Report::HandBack(token, "not mine".to_owned()),
+    });
+    assert_eq!(told(&actions, &worker_id(0)), [superseded(token)]);
+    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
 }
