@@ -406,6 +406,22 @@ fn replicas_share_one_verdict_and_one_without_suggestion_is_named() {
 }
 
 #[test]
+fn replicas_that_agree_have_an_interval_of_one_step_also_where_points_are_skipped() {
+    let lightning = Range {
+        grid: Grid::Lightning,
+        ..RANGE
+    };
+    let mut asked = Asked::about(lightning, fall(lightning, -1.5));
+    asked.replicas.push(fall(lightning, -1.5));
+    for begin in [0, 60] {
+        asked.skips.0 = Some(begin);
+        let interval = asked.answer().suggestion.unwrap().interval.unwrap();
+        let width = (interval.high / interval.low).log10();
+        assert!((width - 8.0 / 200.0).abs() < 1e-9, "{begin}: {width}");
+    }
+}
+
+#[test]
 fn the_shared_curve_of_replicas_ends_at_the_earliest_loss_that_is_not_finite() {
     let mut asked = good();
     let mut broken = fall(RANGE, -3.0);

@@ -390,7 +390,8 @@ impl<'a> Curves<'a> {
                 ))
             }
             _ => {
-                let step = grid.step_at(usize::try_from(found.value.as_ref()?.index).ok()?);
+                let index = usize::try_from(found.value.as_ref()?.index).ok()?;
+                let step = grid.step_at(index.saturating_sub(self.first));
                 interval::over_replicas(&log10(&found.each), step)?.1
             }
         }
