@@ -123,7 +123,7 @@ impl Buffer {
             for leaf in &mut slot.leaves {
                 let view = weights
                     .f_narrow(0, slot.offset, slot.len)?
-                    .f_view_(&leaf.size())?;
+                    .f_view_(leaf.size())?;
                 leaf.f_set_data(&view)?;
             }
         }

@@ -4,7 +4,7 @@
 //! - [`device`]: where to train; opens libtorch's CUDA half where a GPU is used.
 //! - `recipe`: a specification, read and checked. `check`: the user's mistakes that only a batch shows.
 //! - `model`: TorchScript files and the built-ins. `samples`: the data as tensors. `loss`.
-//! - `flat`: parameters in one tensor. [`optimizer`]: PyTorch's optimizers on it.
+//! - `flat`: parameters in one tensor. `optimizer`: PyTorch's optimizers on it.
 //! - `run`: one task in training. `probe`: a few batches at the initial weights. `noise`: its seeds.
 //! - `failure`: errors in the user's words. `foreign`: the only unsafe code.
 
@@ -16,7 +16,7 @@ mod foreign;
 mod loss;
 mod model;
 mod noise;
-pub mod optimizer;
+mod optimizer;
 mod probe;
 mod recipe;
 mod run;

@@ -1,5 +1,7 @@
 //! The worker as a process.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use std::process::{Command, Output};
 
 fn worker(arguments: &[&str], environment: &[(&str, &str)]) -> Output {

@@ -1,6 +1,6 @@
 //! Optimizers with PyTorch's meaning, step by step, on flat parameters.
 //!
-//! - [`Algorithm`]: which optimizer, with its hyperparameters; checked against the specification.
+//! - `Algorithm`: which optimizer, with its hyperparameters; checked against the specification.
 //! - [`Optimizer`]: its state over the parameters of one model.
 //! - [`sgd`], [`adam`], [`rmsprop`]: the updates, by PyTorch's own operations in PyTorch's order, so
 //!   that not even the rounding differs.
@@ -13,7 +13,7 @@ mod sgd;
 #[cfg(test)]
 mod tests;
 
-pub use config::Algorithm;
+pub(crate) use config::Algorithm;
 
 use std::ops::Range;
 

@@ -1,10 +1,8 @@
 //! A step is a function of (seed, replica, global step): tasks can be cut, stopped and run again.
 
-mod support;
-
+use crate::support::{self, begin, bits, losses, lr, pairs, spec, trainer};
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::{TaskStart, Trainer};
-use support::{begin, bits, losses, lr, pairs, spec, trainer};
 
 /// Models whose steps are noisy or move buffers, and those that are shuffled.
 fn specs() -> Vec<v1::TrainerSpec> {

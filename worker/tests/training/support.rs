@@ -1,7 +1,5 @@
 //! What the tests share: specifications over the fixtures, and runs of them.
 
-#![expect(dead_code, reason = "each test file uses a part of it")]
-
 use std::path::PathBuf;
 
 use rangefinder_proto::v1;

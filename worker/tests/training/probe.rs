@@ -1,10 +1,8 @@
 //! What a probe measures.
 
-mod support;
-
+use crate::support::{self, losses, pairs, spec, trainer};
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Trainer;
-use support::{losses, pairs, spec, trainer};
 
 #[test]
 fn gradient_norms_match_the_gradients_that_plain_sgd_shows() {

@@ -1,10 +1,8 @@
 //! The losses of a sweep equal those of PyTorch's own training loop.
 
-mod support;
-
+use crate::support::{self, losses, pairs, spec, trainer};
 use rangefinder_proto::v1;
 use serde_json::Value;
-use support::{losses, pairs, spec, trainer};
 
 fn pytorch(name: &str) -> Vec<f64> {
     let text = std::fs::read_to_string(support::fixture("curves.json")).unwrap();
