@@ -3,6 +3,7 @@
 //! [`suggest`] is the way in; [`suggest_smoothed`] where losses are smoothed already. Formulas and
 //! what they are worth: `docs/method.md`.
 //!
+//! - [`ending`]: where a finished curve ends, and why.
 //! - [`rule`]: cut, smooth, find the fall, step back.
 //! - [`verdict`]: whether a learning rate may be read off; `noise` measures single losses.
 //! - [`bootstrap`], [`interval`]: where the learning rate lies, for one sweep and for replicas.
@@ -12,6 +13,7 @@
 
 mod answer;
 pub mod bootstrap;
+mod ending;
 mod found;
 pub mod interval;
 pub mod methods;
@@ -24,6 +26,7 @@ mod sentence;
 pub mod verdict;
 
 pub use answer::{suggest, suggest_smoothed};
+pub use ending::ending;
 pub use found::{Found, Outcome};
 pub use names::UnknownName;
 

@@ -1,8 +1,8 @@
 //! The default rule: cut, smooth, find the fall, step back. Source: `docs/method.md`, "The default
 //! rule".
 
-use crate::curve::StopDetector;
 use crate::curve::gaussian::{Gaussian, LogGrid, first_lowest};
+use crate::curve::{StopDetector, StopReason};
 
 /// Threshold of the rule's cut.
 pub const CUT_THRESHOLD: f64 = 4.0;
@@ -19,16 +19,20 @@ const MARGIN: f64 = 0.3;
 /// with the one that explodes, or all.
 #[must_use]
 pub fn cut(raw: &[f64], threshold: f64) -> usize {
+    cut_and_cause(raw, threshold).0
+}
+
+/// The same, and whether it is a loss that explodes.
+pub(crate) fn cut_and_cause(raw: &[f64], threshold: f64) -> (usize, bool) {
     let mut detector = StopDetector::cut(threshold);
     for (step, &loss) in raw.iter().enumerate() {
-        if !loss.is_finite() {
-            return step;
-        }
-        if detector.push(loss).is_some() {
-            return step + 1;
+        match detector.push(loss) {
+            Some(StopReason::NonFinite) => return (step, false),
+            Some(_) => return (step + 1, true),
+            None => {}
         }
     }
-    raw.len()
+    (raw.len(), false)
 }
 
 /// The fall of a smoothed curve: from its plateau to its minimum.
