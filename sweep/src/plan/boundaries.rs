@@ -170,3 +170,87 @@ fn avoiding(warm_ups: &WarmUps, segments: usize, length: u32, inside: usize) -> 
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Probe, Trainability};
+    use crate::schedule::Mode;
+
+    /// 301 steps over 10 decades, with a fall that begins where the learning rates together reach
+    /// `mass`.
+    fn warm_ups(mass: f64) -> WarmUps {
+        let rates: Vec<f64> = (0..=300)
+            .map(|i| 10f64.powf(f64::from(i) / 30.0 - 9.0))
+            .collect();
+        let trainability = Trainability {
+            beta: Some(0.9),
+            adaptive: true,
+            seekable: true,
+            replayable: true,
+        };
+        let probe = Probe {
+            initial_loss: 1.0,
+            gradient_squared: 0.0,
+            gradient_l1: 0.01 / mass,
+            seconds_per_step: 0.01,
+            peak_memory_bytes: 0,
+        };
+        WarmUps::new(&rates, Mode::Exponential, 1.0, trainability, Some(&probe))
+    }
+
+    fn inside(warm_ups: &WarmUps, ends: &[u32]) -> usize {
+        ends.iter()
+            .filter(|end| warm_ups.fall.contains(end))
+            .count()
+    }
+
+    #[test]
+    fn boundaries_leave_the_fall_for_at_most_five_per_cent_more_steps() {
+        let mut moved = 0;
+        for exponent in 0..70 {
+            let warm_ups = warm_ups(10f64.powf(-f64::from(exponent) / 10.0));
+            for segments in 2..7 {
+                let plain = shortest(&warm_ups, segments);
+                let chosen = balanced(&warm_ups, segments);
+                if chosen.len() < plain.len() {
+                    continue;
+                }
+                let lengths =
+                    [&plain, &chosen].map(|ends| f64::from(longest_task(&warm_ups, ends)));
+                assert!(lengths[1] <= NEARLY_THE_SAME * lengths[0]);
+                assert!(inside(&warm_ups, &chosen) <= inside(&warm_ups, &plain));
+                moved += inside(&warm_ups, &plain) - inside(&warm_ups, &chosen);
+                // No other pair of segments does better within the same length.
+                if segments == 2 {
+                    let possible = (1..warm_ups.steps()).any(|end| {
+                        let ends = [end, warm_ups.steps()];
+                        let length = f64::from(longest_task(&warm_ups, &ends));
+                        length <= (NEARLY_THE_SAME * lengths[0]).floor()
+                            && inside(&warm_ups, &ends) == 0
+                    });
+                    assert_eq!(
+                        inside(&warm_ups, &chosen) == 0,
+                        possible,
+                        "at 10^-{exponent}/10"
+                    );
+                }
+            }
+        }
+        assert!(moved > 0, "some boundary had to be moved");
+    }
+
+    #[test]
+    fn no_choice_of_boundaries_has_a_shorter_longest_task() {
+        for exponent in [10, 30, 50] {
+            let warm_ups = warm_ups(10f64.powf(-f64::from(exponent) / 10.0));
+            let steps = warm_ups.steps();
+            let found = longest_task(&warm_ups, &shortest(&warm_ups, 3));
+            let best = (1..steps)
+                .flat_map(|first| (first + 1..steps).map(move |second| [first, second, steps]))
+                .map(|ends| longest_task(&warm_ups, &ends))
+                .min();
+            assert_eq!(Some(found), best);
+        }
+    }
+}

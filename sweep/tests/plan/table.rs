@@ -181,35 +181,6 @@ fn the_probe_shortens_the_plan_and_says_from_where_on_learning_rates_matter() {
 }
 
 #[test]
-fn boundaries_stay_out_of_the_fall_where_that_costs_next_to_nothing() {
-    // 1.5 decades at 299 steps over 8 decades.
-    let fall_steps = 56;
-    let mut avoided = 0;
-    for exponent in 20..70 {
-        let probe = falls_at(10f64.powf(-f64::from(exponent) / 10.0));
-        let plan = planned(&request(Split::Segments, 2, 300, 8), SGD, Some(&probe));
-        let begin = plan.pruned_before;
-        let inside = plan.tasks[1].start > begin && plan.tasks[1].start < begin + fall_steps;
-        // The shortest plan with one boundary: nothing may be over 5 % longer than that.
-        let shortest = (1..300)
-            .map(|start: u32| {
-                let warm_up_start = start
-                    .saturating_sub(plan.warm_up_steps)
-                    .max(begin.min(start));
-                start.max(300 - warm_up_start)
-            })
-            .min()
-            .expect("there are boundaries");
-        assert!(f64::from(plan.critical_path_steps) <= 1.05 * f64::from(shortest));
-        avoided += u32::from(!inside);
-    }
-    assert!(
-        avoided >= 30,
-        "only {avoided} of 50 plans keep their boundary out of the fall"
-    );
-}
-
-#[test]
 fn segments_too_short_for_their_warm_up_are_merged_and_that_is_said() {
     let request = PlanRequest {
         segments: Some(40),
