@@ -15,6 +15,26 @@ pub(crate) fn usable(document: &SweepDocument) -> Option<&Suggestion> {
     document.suggestion.as_ref().filter(|_| verdict.usable)
 }
 
+/// What the rule would have given, or another tool suggests, where it is no suggestion of ours.
+pub(crate) fn not_a_suggestion(document: &SweepDocument) -> Option<String> {
+    if usable(document).is_some() {
+        return None;
+    }
+    if let Some(suggestion) = &document.suggestion {
+        return Some(format!(
+            "`{}` itself suggests {}, whatever the curve is worth.",
+            suggestion.method,
+            learning_rate(suggestion.lr, 4)
+        ));
+    }
+    let value = document.rule_value.as_ref()?;
+    Some(format!(
+        "`{}` would have given {}: shown as what it is, not as a suggestion.",
+        value.method,
+        learning_rate(value.lr, 4)
+    ))
+}
+
 /// What was trained: model, data, optimizer.
 pub(crate) fn trained(document: &SweepDocument) -> String {
     let spec = &document.spec;

@@ -79,11 +79,8 @@ pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Hea
         if let Some(verdict) = &document.verdict {
             lines.extend(words::wrap(&words::sentence(&verdict.message), COLUMNS));
         }
-        lines.extend(
-            rule_value(document)
-                .iter()
-                .flat_map(|line| words::wrap(line, COLUMNS)),
-        );
+        let value = words::not_a_suggestion(document);
+        lines.extend(value.iter().flat_map(|line| words::wrap(line, COLUMNS)));
         lines.truncate(4);
         for line in lines {
             y += 20.0;
@@ -100,14 +97,4 @@ pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Hea
         y += 18.0;
     }
     y
-}
-
-/// What the rule or another tool says all the same.
-fn rule_value(document: &SweepDocument) -> Option<String> {
-    let value = document.rule_value.as_ref()?;
-    Some(format!(
-        "What {} would have given: {}. The grey ring marks it; it is not a suggestion.",
-        value.method,
-        learning_rate(value.lr, 3)
-    ))
 }

@@ -104,22 +104,10 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
         None => paint.bold("No usable learning rate"),
     };
     if let Some(verdict) = &document.verdict {
-        let what = if verdict.usable {
-            "Usable"
-        } else {
-            "Not usable"
-        };
-        paragraph(&format!(
-            "{what}: {}",
-            words::full_stop(&clean_lines(&verdict.message).join(" "))
-        ));
+        paragraph(&words::sentence(&clean_lines(&verdict.message).join(" ")));
     }
-    if let (None, Some(value)) = (words::usable(document), &document.rule_value) {
-        paragraph(&format!(
-            "`{}` would have given {}: shown as what it is, not as a suggestion.",
-            value.method,
-            learning_rate(value.lr, 4)
-        ));
+    if let Some(text) = words::not_a_suggestion(document) {
+        paragraph(&text);
     }
     if let Some(stop) = words::stop(document).filter(|_| document.stop.step.is_some()) {
         paragraph(&format!("The curve ends early: {stop}."));

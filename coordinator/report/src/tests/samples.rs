@@ -384,14 +384,16 @@ fn answer(
             Verdict {
                 usable,
                 reason: None,
-                message: "the loss falls from its plateau once, well above the noise".to_owned(),
+                message: "usable: one fall of 1.21 from a plateau at 2.69, 14 standard errors deep"
+                    .to_owned(),
             }
         } else {
             Verdict {
                 usable,
                 reason: Some(Reason::Flat),
-                message: "flat: the loss never falls clearly below its noise (z = 1.3, needs 6); \
-                          try 2-3 times more steps, replicas, or a larger batch"
+                message: "flat: no drop above the noise (1.3 standard errors where 6 are needed); take \
+                          2 to 3 times more steps (`num_training`), replicas, or a larger batch, and \
+                          check that `max_lr` (1) is high enough to learn"
                     .to_owned(),
             }
         },

@@ -62,7 +62,7 @@ fn a_tool_that_suggests_on_an_unusable_curve_is_not_passed_on_as_a_suggestion() 
     });
     let text = shown(&sample, 80);
     assert!(
-        text.contains("No usable learning rate") && text.contains("`lightning` would have given"),
+        text.contains("No usable learning rate") && text.contains("`lightning` itself suggests"),
         "{text}"
     );
     assert!(!text.contains('●'), "{text}");
