@@ -123,7 +123,7 @@ pub fn write(folder: &Path, document: &SweepDocument) -> Result<Written, FileErr
 /// Writes `plot.svg` and `plot.png` only, making the folder where it is missing.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_plots(folder: &Path, document: &SweepDocument) -> Result<Written, FileError> {
     std::fs::create_dir_all(folder).map_err(FileError::of(folder))?;
     let svg = plot::svg(document);

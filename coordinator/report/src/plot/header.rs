@@ -75,13 +75,15 @@ pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Hea
             small,
         );
     } else {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = Vec::new();
         if let Some(verdict) = &document.verdict {
             lines.extend(words::wrap(&words::sentence(&verdict.message), COLUMNS));
         }
         let value = words::not_a_suggestion(document);
         lines.extend(value.iter().flat_map(|line| words::wrap(line, COLUMNS)));
         lines.truncate(4);
+        // Quotes of code mean something in a terminal, not in a picture.
+        let lines = lines.iter().map(|line| line.replace('`', ""));
         for line in lines {
             y += 20.0;
             canvas.text((LEFT, y), &line, small);

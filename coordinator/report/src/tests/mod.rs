@@ -7,3 +7,4 @@ mod plot;
 mod progress;
 mod samples;
 mod terminal;
+mod variants;
