@@ -1,7 +1,7 @@
 //! Which worker trains on which device.
 //!
-//! - [`listing`]: the GPUs of this machine.
-//! - [`visible`]: those of them that `CUDA_VISIBLE_DEVICES` leaves.
+//! - `listing`: the GPUs of this machine.
+//! - `visible`: those of them that `CUDA_VISIBLE_DEVICES` leaves.
 //! - [`assign`]: one pure function that places the workers on them.
 
 mod listing;

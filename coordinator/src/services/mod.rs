@@ -2,7 +2,7 @@
 //!
 //! - [`Credential`]: who may call. Checked before any service sees a call.
 //! - [`WorkerStreams`]: the streams of the workers.
-//! - [`status`]: how errors become gRPC statuses, in one place.
+//! - `status`: how errors become gRPC statuses, in one place.
 //! - [`serve`]: all of them on one listener, with the standard health service.
 
 mod credential;

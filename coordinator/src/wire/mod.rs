@@ -1,8 +1,8 @@
 //! Between the messages of the wire and the values of the core: the one place that knows both.
 //!
-//! - [`incoming`]: what workers send. Total and checked: any message gives a value or a typed
+//! - `incoming`: what workers send. Total and checked: any message gives a value or a typed
 //!   [`Error`], never a panic; NaN and infinite losses are values.
-//! - [`outgoing`]: what the coordinator sends.
+//! - `outgoing`: what the coordinator sends.
 
 mod incoming;
 mod outgoing;
