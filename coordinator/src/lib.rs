@@ -1,6 +1,7 @@
 //! The coordinator: splits a sweep over workers, merges their losses, suggests a learning rate.
 //!
 //! From the outside in:
+//! - [`cli`]: the command line; [`exit`]: its exit codes.
 //! - [`run`]: a whole sweep on this machine, from workers' start to their end.
 //! - [`launch`]: worker processes, and what becomes of them.
 //! - [`devices`]: which worker trains on which device.
@@ -8,8 +9,10 @@
 //! - [`wire`]: between messages and values.
 //! - [`engine`]: the actor that owns the state machine of `rangefinder-sweep`.
 
+pub mod cli;
 pub mod devices;
 pub mod engine;
+pub mod exit;
 pub mod launch;
 pub mod run;
 pub mod services;

@@ -1,2 +1,7 @@
-//! Under construction.
-fn main() {}
+//! The program `coordinator`; see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rangefinder_coordinator::cli::main()
+}

@@ -1,0 +1,180 @@
+//! `coordinator analyze`: any method or profile on losses from elsewhere.
+//!
+//! - `input`: curves from a sweep.json or a CSV file.
+//! - `csv`: the columns of a CSV file.
+
+mod csv;
+mod input;
+
+use super::answer;
+use super::args::AnalyzeArgs;
+use super::output::{Trouble, print};
+use crate::exit;
+use input::Curves;
+use rangefinder_config::AnswerSettings;
+use rangefinder_proto::v1::SweepSpec;
+use rangefinder_report::document::{Parts, Timings};
+use rangefinder_report::{SweepDocument, terminal};
+use rangefinder_sweep::curve::{StopDetector, StopReason, StopRule};
+use rangefinder_sweep::event::{FieldError, Observation, Outcome};
+use rangefinder_sweep::state::{ReplicaResult, SweepResult};
+use rangefinder_sweep::suggest::{Method, SmoothedRequest, profiles, rule, suggest_smoothed};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
+    let curves = input::read(&args.curve, args.num_training)
+        .map_err(|error| Trouble::input(format!("{}: {error}", args.curve.display())))?;
+    let spec = asked(args, &curves.spec);
+    let beta = args.beta.or(curves.beta);
+    let settings =
+        rangefinder_config::reading(&spec, beta).map_err(|errors| Trouble::fields(&errors))?;
+    if args.smoothed {
+        return smoothed(args, &curves, &settings);
+    }
+
+    let losses: Vec<Vec<f64>> = curves.replicas.clone();
+    let found = answer::read(&settings, &curves.learning_rates, &losses);
+    let each = answer::read_each(&settings, &curves.learning_rates, &losses);
+    let document = SweepDocument::new(Parts {
+        spec: &spec,
+        learning_rates: &curves.learning_rates,
+        result: &result(&curves, &settings, spec.early_stop_threshold),
+        answer: Some(&found),
+        replica_values: &each,
+        versions: BTreeMap::new(),
+        timings: Timings::default(),
+    });
+    if !args.quiet {
+        let (width, colour) = terminal::stderr_style();
+        terminal::say(&terminal::summary(&document, None, width, colour));
+    }
+    answer::show(&document, args.json, None)?;
+    Ok(answer::code(&document))
+}
+
+/// The specification of the curve with what the flags say about reading it. A method or profile on
+/// the command line replaces both: they are one choice.
+fn asked(args: &AnalyzeArgs, of_curve: &SweepSpec) -> SweepSpec {
+    let mut spec = of_curve.clone();
+    if args.method.is_some() || args.profile.is_some() {
+        if args.profile != spec.profile {
+            // What was meant for another tool's rule.
+            spec.skip_begin = None;
+            spec.skip_end = None;
+            spec.early_stop_threshold = None;
+        }
+        spec.method.clone_from(&args.method);
+        spec.profile.clone_from(&args.profile);
+    }
+    spec.skip_begin = args.skip_begin.or(spec.skip_begin);
+    spec.skip_end = args.skip_end.or(spec.skip_end);
+    spec.early_stop_threshold = args.early_stop_threshold.or(spec.early_stop_threshold);
+    spec.seed = args.seed.or(spec.seed);
+    spec
+}
+
+/// Losses that are smoothed already: the method's value alone.
+fn smoothed(args: &AnalyzeArgs, curves: &Curves, settings: &AnswerSettings) -> Result<u8, Trouble> {
+    let [losses] = curves.replicas.as_slice() else {
+        return Err(Trouble::input(format!(
+            "{}: it holds {} replicas; expected one curve of smoothed losses\n  \
+             give one replica, or raw losses without --smoothed",
+            args.curve.display(),
+            curves.replicas.len()
+        )));
+    };
+    if settings.method == Method::Auto && settings.profile.is_none() {
+        return Err(Trouble::fields(&[FieldError {
+            field: "method".to_owned(),
+            message: "`auto` needs raw losses, and these are --smoothed".to_owned(),
+            remedy: "name a method, such as --method steepest, or a profile".to_owned(),
+        }]));
+    }
+    let found = suggest_smoothed(&SmoothedRequest {
+        learning_rates: &curves.learning_rates,
+        smoothed: losses,
+        method: settings.method,
+        profile: settings.profile,
+        skip_begin: settings.skip_begin,
+        skip_end: settings.skip_end,
+    });
+    if args.json {
+        let printed = json!({
+            "suggestion": found.value,
+            "rule_value": found.value,
+            "stop": {"reason": StopReason::Completed, "step": losses.len().checked_sub(1)},
+            "verdict": null,
+            "steps": curves.learning_rates.len(),
+            "why": found.why,
+        });
+        print(&printed.to_string())?;
+    } else if let Some(value) = &found.value {
+        print(&format!("{:?}", value.lr))?;
+    }
+    if found.value.is_none() && !args.quiet {
+        terminal::say(&format!("no learning rate: {}\n", found.why));
+    }
+    Ok(match found.value {
+        Some(_) => exit::OK,
+        None => exit::NO_USABLE_LR,
+    })
+}
+
+/// The curves as the result of a sweep that somebody else ran.
+fn result(curves: &Curves, settings: &AnswerSettings, threshold: Option<f64>) -> SweepResult {
+    let replica = |losses: &Vec<f64>| {
+        let (reason, steps) = stop(losses, curves, settings, threshold);
+        let seen = (0..).zip(curves.learning_rates.iter().zip(losses));
+        ReplicaResult {
+            tasks: Vec::new(),
+            curve: seen
+                .take(steps)
+                .map(|(step, (&lr, &loss))| Observation {
+                    step,
+                    lr,
+                    loss,
+                    samples: 0,
+                })
+                .collect(),
+            stop: reason,
+            overlaps: Vec::new(),
+        }
+    };
+    SweepResult {
+        outcome: Some(Outcome::Completed),
+        described: curves.described.clone(),
+        probe: None,
+        plan: None,
+        replicas: curves.replicas.iter().map(replica).collect(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Why the curve ends and after how many steps, as the method or the tool decides it: tools do not
+/// stop at NaN.
+fn stop(
+    losses: &[f64],
+    curves: &Curves,
+    settings: &AnswerSettings,
+    threshold: Option<f64>,
+) -> (StopReason, usize) {
+    let whole = (curves.stop.unwrap_or(StopReason::Completed), losses.len());
+    if let Some(profile) = settings.profile {
+        let trace = profiles::trace(profile, losses, threshold);
+        return if trace.stopped {
+            (StopReason::Diverged, trace.smoothed.len())
+        } else {
+            whole
+        };
+    }
+    let mut detector = StopDetector::new(StopRule {
+        threshold: threshold.unwrap_or(rule::CUT_THRESHOLD),
+        profile: None,
+        planned_steps: u32::try_from(curves.learning_rates.len()).unwrap_or(u32::MAX),
+    });
+    (1..)
+        .zip(losses)
+        .find_map(|(steps, &loss)| detector.push(loss).map(|reason| (reason, steps)))
+        .unwrap_or(whole)
+}

@@ -1,0 +1,112 @@
+//! What was read off curves, and the answer as data: the line or the object on stdout, and the
+//! exit code.
+
+use super::output::{Trouble, print};
+use crate::exit;
+use rangefinder_config::AnswerSettings;
+use rangefinder_report::SweepDocument;
+use rangefinder_report::document::{Status, Stop};
+use rangefinder_sweep::plan::Warning;
+use rangefinder_sweep::suggest::{
+    Answer, MethodValue, Request, Suggestion, Value, Verdict, suggest,
+};
+use serde::Serialize;
+use std::path::Path;
+
+/// The object that `--json` prints.
+#[derive(Debug, Serialize)]
+struct Printed<'a> {
+    /// How the sweep ended.
+    status: Status,
+    /// The learning rate with its interval; null without a usable one.
+    suggestion: Option<&'a Suggestion>,
+    /// What the method gives, whatever the verdict.
+    rule_value: Option<&'a Value>,
+    /// Why the curve ends, and at which step.
+    stop: Stop,
+    /// Whether the curve is usable; null where nothing was judged.
+    verdict: Option<&'a Verdict>,
+    /// Planned steps: a longer sweep suggests a lower learning rate.
+    steps: u32,
+    /// Samples that one step sees; null when unknown.
+    effective_batch_size: Option<u64>,
+    /// What every other method and profile gives.
+    methods: &'a [MethodValue],
+    /// Notices and warnings.
+    warnings: &'a [Warning],
+    /// Folder of the files, where some were written.
+    out: Option<&'a Path>,
+}
+
+/// Reads curves as the settings say.
+pub(super) fn read(
+    settings: &AnswerSettings,
+    learning_rates: &[f64],
+    replicas: &[Vec<f64>],
+) -> Answer {
+    suggest(&Request {
+        learning_rates,
+        replicas,
+        beta: settings.beta,
+        method: settings.method,
+        profile: settings.profile,
+        skip_begin: settings.skip_begin,
+        skip_end: settings.skip_end,
+        threshold: settings.threshold,
+        seed: settings.seed,
+    })
+}
+
+/// What the method gives on each of several replicas alone; nothing for a single one, whose value
+/// is the answer's own.
+pub(super) fn read_each(
+    settings: &AnswerSettings,
+    learning_rates: &[f64],
+    replicas: &[Vec<f64>],
+) -> Vec<Option<Value>> {
+    if replicas.len() < 2 {
+        return Vec::new();
+    }
+    replicas
+        .iter()
+        .map(|replica| read(settings, learning_rates, std::slice::from_ref(replica)).rule_value)
+        .collect()
+}
+
+/// Prints the answer on stdout: one object, or the learning rate on one line, or nothing where
+/// there is none.
+pub(super) fn show(
+    document: &SweepDocument,
+    json: bool,
+    out: Option<&Path>,
+) -> Result<(), Trouble> {
+    if json {
+        let printed = Printed {
+            status: document.status,
+            suggestion: document.suggestion.as_ref(),
+            rule_value: document.rule_value.as_ref(),
+            stop: document.stop,
+            verdict: document.verdict.as_ref(),
+            steps: document.steps,
+            effective_batch_size: document.effective_batch_size,
+            methods: &document.methods,
+            warnings: &document.warnings,
+            out,
+        };
+        print(&serde_json::to_string(&printed).map_err(Trouble::failed)?)
+    } else if let Some(suggestion) = &document.suggestion {
+        print(&format!("{:?}", suggestion.lr))
+    } else {
+        Ok(())
+    }
+}
+
+/// The exit code of an answer.
+pub(super) fn code(document: &SweepDocument) -> u8 {
+    match (document.status, &document.suggestion) {
+        (Status::Cancelled, _) => exit::CANCELLED,
+        (Status::Failed, _) => exit::FAILED,
+        (Status::Completed, Some(_)) => exit::OK,
+        (Status::Completed, None) => exit::NO_USABLE_LR,
+    }
+}

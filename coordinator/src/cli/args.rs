@@ -1,0 +1,157 @@
+//! Commands and flags.
+
+use clap::{Args, Parser, Subcommand};
+use rangefinder_proto::v1::SweepSpec;
+use std::path::PathBuf;
+
+/// Finds a learning rate: runs a learning-rate range test on N workers and reads it off the curve.
+#[derive(Debug, Parser)]
+#[command(
+    name = "coordinator",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+pub(super) struct Cli {
+    /// Another command than to run a sweep.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) sweep: SweepArgs,
+}
+
+/// Commands beside the default one.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show how a sweep would be split, without running it.
+    Plan(PlanArgs),
+    /// Read a learning rate off a curve that exists: a CSV file, or a sweep.json.
+    Analyze(AnalyzeArgs),
+    /// Draw plot.svg and plot.png again from a sweep.json.
+    Plot(PlotArgs),
+}
+
+/// What is asked of a sweep.
+#[derive(Debug, Args)]
+pub(super) struct RequestArgs {
+    /// Workers to run, each with a device or a share of the CPU of its own.
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
+    pub(super) workers: u32,
+    /// Read the specification from a file (.toml, .yaml, .json); flags win over it.
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) spec: SweepSpec,
+    /// Take the samples in file order; the same as --shuffle=false.
+    #[arg(long, overrides_with = "shuffle", help_heading = "Batches")]
+    pub(super) no_shuffle: bool,
+}
+
+/// The default command.
+#[derive(Debug, Args)]
+pub(super) struct SweepArgs {
+    #[command(flatten)]
+    pub(super) request: RequestArgs,
+    /// Folder for sweep.json, curve.csv, losses.csv, plot.svg and plot.png; by default a new one
+    /// under `sweeps`.
+    #[arg(long, value_name = "FOLDER", help_heading = "Run")]
+    pub(super) out: Option<PathBuf>,
+    /// Hyperparameter file (.yaml, .toml, .json) to write the learning rate into.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "auto_lr_find",
+        help_heading = "Run"
+    )]
+    pub(super) hparams: Option<PathBuf>,
+    /// Write the learning rate into --hparams: into `lr`, else `learning_rate`, or into the dotted
+    /// FIELD, such as `model.optim.lr`.
+    #[arg(
+        long,
+        value_name = "FIELD",
+        num_args = 0..=1,
+        requires = "hparams",
+        help_heading = "Run"
+    )]
+    pub(super) auto_lr_find: Option<Option<String>>,
+    /// Show nothing on stderr but failures.
+    #[arg(long, short, help_heading = "Run")]
+    pub(super) quiet: bool,
+    /// Print one JSON object instead of the learning rate.
+    #[arg(long, help_heading = "Run")]
+    pub(super) json: bool,
+    /// Print the whole configuration with its comments and defaults, and do nothing else.
+    #[arg(long, exclusive = true, help_heading = "Run")]
+    pub(super) print_config: bool,
+    /// The program of the workers, instead of the one that is installed with this one.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(super) worker_program: Option<PathBuf>,
+}
+
+/// `coordinator plan`.
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) request: RequestArgs,
+    /// Print the plan as one JSON object.
+    #[arg(long, help_heading = "Run")]
+    pub(super) json: bool,
+}
+
+/// `coordinator analyze`.
+#[derive(Debug, Args)]
+pub(super) struct AnalyzeArgs {
+    /// A CSV file with the columns `lr` (or `learning_rate`) and `loss`, or a sweep.json.
+    #[arg(value_name = "CURVE")]
+    pub(super) curve: PathBuf,
+    /// How the learning rate is read off the curve: auto, drop50, drop80, drop95, steepest, gmean,
+    /// minimum, valley, slide; with --profile fastai one of valley, slide, minimum, steepest.
+    #[arg(long)]
+    pub(super) method: Option<String>,
+    /// Do as another tool does: lightning, lightning-0.7.6, fastai, torch-lr-finder, ignite.
+    #[arg(long)]
+    pub(super) profile: Option<String>,
+    /// The losses are raw, as they are taken to be by default.
+    #[arg(long, conflicts_with = "smoothed")]
+    pub(super) raw: bool,
+    /// The losses are smoothed already: no auto, interval or verdict, which need raw ones.
+    #[arg(long)]
+    pub(super) smoothed: bool,
+    /// The optimizer's memory: momentum or beta1, 0 for plain SGD [default: that of a sweep.json,
+    /// else 0.9]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(super) beta: Option<f64>,
+    /// Points that are left out at the start of the curve.
+    #[arg(long)]
+    pub(super) skip_begin: Option<u32>,
+    /// Points that are left out at the end of the curve.
+    #[arg(long)]
+    pub(super) skip_end: Option<u32>,
+    /// Multiple of the best smoothed loss at which the curve counts as diverged, or none [default:
+    /// the profile's, else 4]
+    #[arg(long, value_parser = rangefinder_proto::threshold::parse, allow_negative_numbers = true)]
+    pub(super) early_stop_threshold: Option<f64>,
+    /// Planned steps, where the curve was stopped before its end [default: the rows of the file]
+    #[arg(long, value_name = "N")]
+    pub(super) num_training: Option<u32>,
+    /// Seed of the interval's bootstrap.
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+    /// Show nothing on stderr but failures.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+    /// Print one JSON object instead of the learning rate.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `coordinator plot`.
+#[derive(Debug, Args)]
+pub(super) struct PlotArgs {
+    /// A sweep.json.
+    #[arg(value_name = "SWEEP")]
+    pub(super) sweep: PathBuf,
+    /// Folder for the pictures; by default that of the file.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) out: Option<PathBuf>,
+}

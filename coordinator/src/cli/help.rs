@@ -1,0 +1,76 @@
+//! What `--help` says beside the flags' own comments: defaults, examples, exit codes.
+
+use super::args::Cli;
+use crate::exit;
+use clap::{Command, CommandFactory as _};
+use rangefinder_config::{fields, manual};
+
+const WIDTH: usize = 100;
+
+const EXAMPLES: &str = "\
+Examples:
+  coordinator --workers 2
+      sweep the embedded example
+  coordinator --model net.pt --data train.npz --optimizer sgd --momentum 0.9
+      sweep a model of your own
+  coordinator --config sweep.toml --hparams hparams.yaml --auto-lr-find
+      write the learning rate into a file of hyperparameters
+  coordinator --print-config > sweep.toml
+      every option with its meaning and default";
+
+const PLAN: &str = "\
+Examples:
+  coordinator plan --workers 8
+  coordinator plan --workers 8 --overlap faithful --json";
+
+const ANALYZE: &str = "\
+Examples:
+  coordinator analyze curve.csv --beta 0.9
+  coordinator analyze curve.csv --profile fastai --method slide
+  coordinator analyze sweeps/20260131T120000Z/sweep.json --method drop80 --json";
+
+/// The whole command line.
+pub(super) fn command() -> Command {
+    with_defaults(Cli::command())
+        .after_help(format!("{EXAMPLES}\n\n{}", exit::HELP))
+        .max_term_width(WIDTH)
+        .mut_subcommand("plan", |plan| with_defaults(plan).after_help(PLAN))
+        .mut_subcommand("analyze", |analyze| analyze.after_help(ANALYZE))
+}
+
+/// Adds to each flag of the specification what it is when it is not given, as the manual has it.
+fn with_defaults(command: Command) -> Command {
+    fields::all().iter().fold(command, |command, field| {
+        let comment = field.comment.trim_end_matches('.');
+        let help = match manual::default_of(field) {
+            Some(default) => format!("{comment} [default: {default}]"),
+            None => comment.to_owned(),
+        };
+        command.mut_arg(&field.name, |arg| arg.help(help))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_of_the_specification_is_a_flag_of_sweeps_and_plans() {
+        let command = command();
+        for command in [&command, command.find_subcommand("plan").unwrap()] {
+            for field in fields::all() {
+                let flag = field.flag();
+                let arg = command
+                    .get_arguments()
+                    .find(|arg| arg.get_long() == flag.strip_prefix("--"))
+                    .unwrap_or_else(|| panic!("{flag} is missing"));
+                assert_eq!(arg.get_help_heading(), Some(field.section), "{flag}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,83 @@
+//! The command line.
+//!
+//! stdout carries data: the learning rate on one line, or one object with `--json`. stderr is for
+//! people.
+//!
+//! - `args`: commands and flags. The fields of the specification are flags by their definition.
+//! - `help`: what `--help` says beside them.
+//! - `request`: from flags and configuration file to a resolved specification.
+//! - `sweep`: the default command: run a sweep.
+//! - `plan`, `analyze`, `plot`: the others.
+//! - `answer`: a suggestion as data.
+//! - `output`: stdout, and messages of mistakes.
+//! - `signals`: Ctrl-C, SIGTERM, a lost terminal.
+
+mod analyze;
+mod answer;
+mod args;
+mod help;
+mod output;
+mod plan;
+mod plot;
+mod request;
+mod signals;
+mod sweep;
+
+use crate::exit;
+use args::{Cli, Command};
+use clap::FromArgMatches as _;
+use output::Trouble;
+use std::process::ExitCode;
+
+/// Runs the command line of this process and returns its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    // A defect is said in one sentence; its details are for whoever asks for them.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{panic}");
+    }));
+    let code = std::panic::catch_unwind(|| {
+        logging();
+        run().unwrap_or_else(|trouble| trouble.report())
+    });
+    ExitCode::from(code.unwrap_or_else(|_| {
+        Trouble::new(
+            exit::FAILED,
+            "the coordinator has a defect and cannot go on; with RANGEFINDER_LOG=error it says where",
+        )
+        .report()
+    }))
+}
+
+fn run() -> Result<u8, Trouble> {
+    let matches = match help::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            // Nobody is left to tell when this fails.
+            let _ = error.print();
+            return Ok(if wrong { exit::WRONG_INPUT } else { exit::OK });
+        }
+    };
+    let cli = Cli::from_arg_matches(&matches)
+        .map_err(|error| Trouble::new(exit::WRONG_INPUT, error.to_string()))?;
+    match cli.command {
+        None => sweep::run(cli.sweep),
+        Some(Command::Plan(args)) => plan::run(args),
+        Some(Command::Analyze(args)) => analyze::run(&args),
+        Some(Command::Plot(args)) => plot::run(&args),
+    }
+}
+
+/// Logs go to stderr, and only where `RANGEFINDER_LOG` asks for them.
+fn logging() {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::OFF.into())
+        .with_env_var("RANGEFINDER_LOG")
+        .from_env_lossy();
+    // Fails only if someone else has set up logs in this process already.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}

@@ -1,0 +1,64 @@
+//! `coordinator plan`: how a sweep would be split. No worker is started: what only a worker knows
+//! is taken at its best (data that can be sought, steps that can be replayed), and nothing is
+//! pruned.
+
+use super::args::PlanArgs;
+use super::output::{Trouble, print};
+use super::request;
+use crate::exit;
+use rangefinder_config::Resolved;
+use rangefinder_report::terminal;
+use rangefinder_sweep::plan::{self, Plan, Trainability};
+use serde::Serialize;
+use std::io::IsTerminal as _;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct PlanDocument<'a> {
+    spec: &'a rangefinder_proto::v1::SweepSpec,
+    plan: &'a Plan,
+    may_be_shortened_by_a_probe: bool,
+}
+
+pub(super) fn run(args: PlanArgs) -> Result<u8, Trouble> {
+    let json = args.json;
+    let resolved = request::resolved(args.request)?;
+    let request = &resolved.request.plan;
+    let trainability = trainability(&resolved);
+    let plan =
+        plan::plan(request, trainability, None).map_err(|error| Trouble::fields(&[error]))?;
+    let shortened = plan::could_use_probe(request, trainability);
+    let text = if json {
+        let document = PlanDocument {
+            spec: &resolved.spec,
+            plan: &plan,
+            may_be_shortened_by_a_probe: shortened,
+        };
+        serde_json::to_string(&document).map_err(Trouble::failed)?
+    } else {
+        let (width, colour) = if std::io::stdout().is_terminal() {
+            terminal::stderr_style()
+        } else {
+            (80, false)
+        };
+        let drawing = terminal::plan(&plan, &request.range.learning_rates(), width, colour);
+        let note = if shortened {
+            "\nWorkers will measure the gradients first: warm-ups may become shorter than shown.\n"
+        } else {
+            ""
+        };
+        format!("{}\n{note}", drawing.trim_end())
+    };
+    print(&text)?;
+    Ok(exit::OK)
+}
+
+fn trainability(resolved: &Resolved) -> Trainability {
+    let sgd = resolved.spec.optimizer.as_deref() == Some("sgd");
+    Trainability {
+        beta: resolved.answer.beta,
+        adaptive: !sgd,
+        seekable: true,
+        replayable: true,
+    }
+}
