@@ -1,14 +1,18 @@
 //! Shows a running sweep: live on a terminal, as plain lines elsewhere.
 
-use super::style::{NARROWEST, clean_lines, stderr_style};
+use super::style::{clean_lines, stderr_style};
 use super::view::{Note, View};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rangefinder_sweep::event::SweepEvent;
 use std::io::Write;
+use std::time::Duration;
 
 /// Least time between two plain lines about the steps, on the clock of the events.
 const PLAIN_EVERY_MS: u64 = 5000;
+
+/// Longest time for which the live view may be behind the events.
+const TICK: Duration = Duration::from_millis(200);
 
 /// Where it is shown.
 enum Screen {
@@ -28,6 +32,8 @@ pub struct Progress {
     width: usize,
     colour: bool,
     quiet: bool,
+    /// Whether the width is that of stderr, whose window may be resized at any time.
+    follow: bool,
 }
 
 impl Progress {
@@ -38,7 +44,14 @@ impl Progress {
         let (width, colour) = stderr_style();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         if Term::stderr().is_term() && !dumb && !quiet {
-            return Self::live(learning_rates, ProgressDrawTarget::stderr(), width, colour);
+            let mut progress =
+                Self::live(learning_rates, ProgressDrawTarget::stderr(), width, colour);
+            if let Screen::Live(bar) = &progress.screen {
+                // Draws are rate-limited: without it, the last one before a pause may be left out.
+                bar.enable_steady_tick(TICK);
+            }
+            progress.follow = true;
+            return progress;
         }
         Self::plain(learning_rates, Box::new(std::io::stderr()), width, quiet)
     }
@@ -59,6 +72,7 @@ impl Progress {
             width,
             colour,
             quiet: false,
+            follow: false,
         }
     }
 
@@ -78,20 +92,14 @@ impl Progress {
             width,
             colour: false,
             quiet,
+            follow: false,
         }
     }
 
     /// Takes in what happened; never fails, whatever became of stderr.
     pub fn show(&mut self, event: &SweepEvent) {
-        if matches!(self.screen, Screen::Live(_)) {
-            // A window may have been resized.
-            let columns = Term::stderr()
-                .size_checked()
-                .map(|(_, columns)| usize::from(columns));
-            self.width = columns
-                .filter(|_| Term::stderr().is_term())
-                .unwrap_or(self.width)
-                .max(NARROWEST);
+        if self.follow {
+            self.width = stderr_style().0;
         }
         for note in self.view.take(event, self.width, self.colour) {
             self.print(&note);
@@ -111,6 +119,14 @@ impl Progress {
     pub fn finish(&mut self) {
         if let Screen::Live(bar) = &self.screen {
             bar.finish_and_clear();
+        }
+    }
+
+    /// Draws now what a tick would draw a little later.
+    #[cfg(test)]
+    pub(crate) fn draw(&self) {
+        if let Screen::Live(bar) = &self.screen {
+            bar.force_draw();
         }
     }
 

@@ -228,6 +228,7 @@ fn the_live_view_has_notes_above_a_bar_and_leaves_no_bar_behind() {
     for event in before {
         progress.show(event);
     }
+    progress.draw();
     insta::assert_snapshot!("live_middle", term.contents());
     for event in after {
         progress.show(event);
@@ -244,6 +245,7 @@ fn the_bar_fits_a_narrow_terminal() {
     for event in story(700).iter().take(14) {
         progress.show(event);
     }
+    progress.draw();
     insta::assert_snapshot!(term.contents());
 }
 
