@@ -34,8 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             SPEC,
             "#[derive(serde::Serialize, serde::Deserialize)] #[serde(default, deny_unknown_fields)]",
         )
-        .message_attribute(SPEC, "#[cfg_attr(feature = \"cli\", derive(clap::Args))]")
-        .field_attribute(SPEC, "#[cfg_attr(feature = \"cli\", arg(long))]");
+        .message_attribute(SPEC, "#[cfg_attr(feature = \"cli\", derive(clap::Args))]");
     for name in SWITCHES {
         builder = builder.field_attribute(
             format!("{SPEC}.{name}"),
@@ -91,8 +90,8 @@ fn by_descriptor(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {
                 field.name().to_owned(),
                 format!(
                     "#[serde(skip_serializing_if = \"{absent}\")] \
-                     #[cfg_attr(feature = \"cli\", arg(help_heading = \"{heading}\", \
-                     allow_negative_numbers = {negative}))]"
+                     #[cfg_attr(feature = \"cli\", arg(long, \
+                     help_heading = \"{heading}\", allow_negative_numbers = {negative}))]"
                 ),
             )
         })
