@@ -65,6 +65,12 @@ pub enum Error {
         /// What happened to the last attempt.
         cause: String,
     },
+    /// The trainer does not come back from a step that it was told to stop.
+    #[error(
+        "the trainer did not come back for {} s from a step that it was told to stop: the process \
+         has to be started again", .0.as_secs_f64().round()
+    )]
+    Stuck(Duration),
     /// The trainer's thread could not be started.
     #[error("failed to start the trainer's thread ({0}): raise the limit of threads and memory")]
     Thread(#[from] io::Error),

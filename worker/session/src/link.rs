@@ -19,6 +19,9 @@ const OUTBOUND: usize = 16;
 /// Messages that wait for the session before the network is held back.
 const INBOUND: usize = 64;
 
+/// The largest message that is taken in: an Assign with a learning rate for each of a million steps.
+const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
 /// Why a stream was ended when a newer one took its place. A session has one connection at a time
 /// and hears nothing on one that it has left, so that the newer one is another process's.
 const REPLACED: &str = "REPLACED";
@@ -117,7 +120,8 @@ async fn talk(
     request
         .metadata_mut()
         .insert("authorization", options.credential.header());
-    let mut responses = match WorkerServiceClient::new(channel).connect(request).await {
+    let mut client = WorkerServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let mut responses = match client.connect(request).await {
         Ok(response) => response.into_inner(),
         Err(status) => return classify(options, &status),
     };

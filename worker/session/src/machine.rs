@@ -77,8 +77,8 @@ enum Phase {
 #[derive(Debug)]
 struct Running {
     token: u64,
-    /// Whether its lease is no longer held: what it still reports means nothing.
-    dropped: bool,
+    /// Since when its lease is no longer held: what it still reports means nothing.
+    dropped: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -110,6 +110,8 @@ pub(crate) struct Machine {
     queue: VecDeque<(u64, Job)>,
     leaving: Option<Leaving>,
     over: bool,
+    /// The latest time seen.
+    now: Duration,
 }
 
 impl Machine {
@@ -141,6 +143,7 @@ impl Machine {
             queue: VecDeque::new(),
             leaving: None,
             over: false,
+            now: Duration::ZERO,
         }
     }
 
@@ -150,6 +153,7 @@ impl Machine {
         if self.over {
             return actions;
         }
+        self.now = now;
         match input {
             Input::Tick => {}
             Input::Message(message) => self.on_message(now, *message, &mut actions),
@@ -178,6 +182,9 @@ impl Machine {
             if !self.ledger.is_empty() {
                 deadline = deadline.min(self.last_contact + self.lease);
             }
+        }
+        if let Some(at) = self.stuck_at() {
+            deadline = deadline.min(at);
         }
         if let Some(leaving) = &self.leaving {
             deadline = match (self.ledger.is_empty(), leaving.handed_back) {
@@ -312,7 +319,7 @@ impl Machine {
             losses,
             ended,
         } = report;
-        let wanted = matches!(&self.running, Some(running) if !running.dropped);
+        let wanted = matches!(&self.running, Some(running) if running.dropped.is_none());
         if wanted && let Err(gap) = self.ledger.record(token, progress, &losses) {
             let message = format!(
                 "the trainer reported the loss of step {} where that of step {} was due",
@@ -355,6 +362,10 @@ impl Machine {
     /// All that is due by now.
     fn on_time(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if self.over {
+            return;
+        }
+        if self.stuck_at().is_some_and(|at| now >= at) {
+            self.finish(Err(Error::Stuck(self.timing.stuck)), actions);
             return;
         }
         match self.phase {
@@ -412,7 +423,7 @@ impl Machine {
         if let Some((token, job)) = self.queue.pop_front() {
             self.running = Some(Running {
                 token,
-                dropped: false,
+                dropped: None,
             });
             actions.push(Action::Run(token, job));
         }
@@ -456,7 +467,7 @@ impl Machine {
     /// Stops the trainer, if this is what it works on.
     fn abort(&mut self, token: u64, actions: &mut Vec<Action>) {
         if let Some(running) = self.running.as_mut().filter(|job| job.token == token) {
-            running.dropped = true;
+            running.dropped.get_or_insert(self.now);
             actions.push(Action::Abort);
         }
     }
@@ -477,6 +488,13 @@ impl Machine {
             self.timing.reconnect.max(self.lease)
         };
         self.last_contact + patience
+    }
+
+    /// When a trainer that does not leave what it was told to stop counts as stuck: only a new
+    /// process can go on from there.
+    fn stuck_at(&self) -> Option<Duration> {
+        let dropped = self.running.as_ref()?.dropped?;
+        Some(dropped + self.timing.stuck)
     }
 
     /// How long a connection may be silent: some heartbeats without an answer, so that a lease can

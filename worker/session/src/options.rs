@@ -68,6 +68,9 @@ pub struct Timing {
     pub reconnect: Duration,
     /// For the task at hand, once the worker was told to leave; then it is handed back.
     pub drain: Duration,
+    /// For the trainer to come back from a step that it was told to stop, before the session ends
+    /// and leaves it to a new process.
+    pub stuck: Duration,
 }
 
 impl Default for Timing {
@@ -81,6 +84,7 @@ impl Default for Timing {
             backoff_max: Duration::from_secs(2),
             reconnect: Duration::from_secs(60),
             drain: Duration::from_secs(20),
+            stuck: Duration::from_secs(30),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::support::*;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::connect_request::Message as FromWorker;
 use rangefinder_proto::v1::connect_response::Message as ToWorker;
-use rangefinder_session::End;
+use rangefinder_session::{End, Error};
 use std::time::Duration;
 
 const SLOW: &str = r#"{"step_ms": 20}"#;
@@ -31,6 +31,7 @@ async fn joined(heartbeat_ms: u32) -> (Coordinator, Worker, Connection) {
     let mut coordinator = Coordinator::start().await;
     let mut options = coordinator.options();
     options.timing.drain = Duration::from_millis(200);
+    options.timing.stuck = Duration::from_millis(200);
     let worker = Worker::start(options);
     let (connection, _) = coordinator.greet(heartbeat_ms, 10_000).await;
     (coordinator, worker, connection)
@@ -206,4 +207,16 @@ async fn shutdown_ends_in_time_though_the_trainer_hangs() {
     let messages = connection.until_hang_up().await;
     assert!(matches!(messages.last(), Some(FromWorker::HandBack(_))));
     assert_eq!(worker.end().await.expect("ended"), End::ShutDown);
+}
+
+#[tokio::test]
+async fn a_trainer_that_never_comes_back_from_a_stopped_step_ends_the_session() {
+    let (_coordinator, worker, mut connection) = joined(100).await;
+    connection
+        .send(ToWorker::Assign(task(1, 0, 90, HANGS)))
+        .await;
+    let _begun = connection.report().await;
+    connection.send(stop(1, v1::StopReason::Superseded)).await;
+    let error = worker.end().await.expect_err("the trainer hangs");
+    assert!(matches!(error, Error::Stuck(_)), "{error}");
 }
