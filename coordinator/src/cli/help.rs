@@ -46,7 +46,12 @@ fn with_defaults(command: Command) -> Command {
             Some(default) => format!("{comment} [default: {default}]"),
             None => comment.to_owned(),
         };
-        command.mut_arg(&field.name, |arg| arg.help(help))
+        // An argument that is changed moves to the end, so the one that belongs beside it follows.
+        let command = command.mut_arg(&field.name, |arg| arg.help(help));
+        match field.name.as_str() {
+            "shuffle" => command.mut_arg("no_shuffle", |arg| arg),
+            _ => command,
+        }
     })
 }
 

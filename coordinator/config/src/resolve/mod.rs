@@ -4,6 +4,7 @@
 //! - `optimizer`: the optimizer, with PyTorch's defaults.
 //! - `range`: the learning rates, the stop, the answer; the habits of other tools.
 //! - `place`: split, device, threads, workers.
+//! - `reading`: how a curve from elsewhere is read.
 //! - `mistakes`: what is gathered on the way.
 
 mod mistakes;
@@ -11,10 +12,12 @@ mod model;
 mod optimizer;
 mod place;
 mod range;
+mod reading;
 #[cfg(test)]
 mod tests;
 
 pub use place::most_workers;
+pub use reading::{memory, reading};
 
 use crate::Resolved;
 use mistakes::Mistakes;

@@ -18,6 +18,8 @@ pub(super) fn optimizer(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1
     let (sgd, rmsprop) = (name == "sgd", name == "rmsprop");
     let adam = !sgd && !rmsprop;
 
+    // A value that does not apply is not judged as well.
+    let judged = |applies: bool, value: Option<f64>| value.filter(|_| applies);
     let decay = if name == "adamw" { 0.01 } else { 0.0 };
     complete(&mut spec.weight_decay, true, decay);
     complete(&mut spec.momentum, sgd || rmsprop, 0.0);
@@ -57,14 +59,14 @@ pub(super) fn optimizer(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1
         "an adaptive optimizer",
     );
 
-    fraction(mistakes, "momentum", spec.momentum, "0.9");
-    fraction(mistakes, "beta1", spec.beta1, "0.9");
-    fraction(mistakes, "beta2", spec.beta2, "0.999");
-    fraction(mistakes, "alpha", spec.alpha, "0.99");
+    fraction(mistakes, "momentum", judged(!adam, spec.momentum), "0.9");
+    fraction(mistakes, "beta1", judged(adam, spec.beta1), "0.9");
+    fraction(mistakes, "beta2", judged(adam, spec.beta2), "0.999");
+    fraction(mistakes, "alpha", judged(rmsprop, spec.alpha), "0.99");
     within(
         mistakes,
         "dampening",
-        spec.dampening,
+        judged(sgd, spec.dampening),
         |x| (0.0..=1.0).contains(&x),
         "0 to 1",
         "0",
@@ -80,7 +82,7 @@ pub(super) fn optimizer(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1
     within(
         mistakes,
         "eps",
-        spec.eps,
+        judged(!sgd, spec.eps),
         |x| x > 0.0,
         "a number above 0",
         "1e-8",

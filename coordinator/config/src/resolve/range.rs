@@ -86,13 +86,7 @@ pub(super) fn range(
     bounds(&range, mistakes);
     steps(&range, spec.profile.as_deref(), &habits, mistakes);
     let threshold = *spec.early_stop_threshold.get_or_insert(habits.threshold);
-    if threshold.is_nan() || threshold <= 1.0 {
-        mistakes.add(
-            "early_stop_threshold",
-            format!("{threshold} would stop every sweep; expected a number above 1, or `none`"),
-            "use a value such as 4",
-        );
-    }
+    let threshold = checked_threshold(threshold, mistakes);
     skips(spec, &range, &habits, mistakes);
 
     let stop = StopRule {
@@ -110,6 +104,17 @@ pub(super) fn range(
         seed: spec.seed.unwrap_or_default(),
     };
     (range, stop, answer)
+}
+
+pub(super) fn checked_threshold(threshold: f64, mistakes: &mut Mistakes) -> f64 {
+    if threshold.is_nan() || threshold <= 1.0 {
+        mistakes.add(
+            "early_stop_threshold",
+            format!("{threshold} would stop every sweep; expected a number above 1, or `none`"),
+            "use a value such as 4",
+        );
+    }
+    threshold
 }
 
 fn mode(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> Mode {
@@ -199,7 +204,12 @@ fn skips(spec: &mut v1::SweepSpec, range: &Range, habits: &Habits, mistakes: &mu
     }
 }
 
-fn method(spec: &mut v1::SweepSpec, profile: Option<Profile>, mistakes: &mut Mistakes) -> Method {
+/// The method; with a profile, which of the tool's own.
+pub(super) fn method(
+    spec: &mut v1::SweepSpec,
+    profile: Option<Profile>,
+    mistakes: &mut Mistakes,
+) -> Method {
     let Some(profile) = profile else {
         let name = spec.method.get_or_insert_with(|| "auto".to_owned());
         return mistakes.choose("method", name, &methods(), Method::Auto);

@@ -31,11 +31,14 @@ pub(super) fn read(text: &str) -> Result<Columns, String> {
     let needed = |names: &[&str]| {
         column(names).ok_or_else(|| {
             let there: Vec<_> = header.iter().map(|name| format!("`{name}`")).collect();
+            let there = match there.as_slice() {
+                [] => "the file is empty".to_owned(),
+                names => format!("the columns are {}", names.join(", ")),
+            };
             format!(
-                "there is no column `{}`; the columns are {}\n  \
+                "there is no column `{}`; {there}\n  \
                  name the columns `lr` (or `learning_rate`) and `loss` in the first line",
                 names[0],
-                there.join(", ")
             )
         })
     };

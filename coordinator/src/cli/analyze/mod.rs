@@ -23,19 +23,18 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
+    // What is wrong with the flags is said before the file is looked at.
+    settings(&asked(args, &SweepSpec::default()), args.beta)?;
     let curves = input::read(&args.curve, args.num_training)
         .map_err(|error| Trouble::input(format!("{}: {error}", args.curve.display())))?;
     let spec = asked(args, &curves.spec);
-    let beta = args.beta.or(curves.beta);
-    let settings =
-        rangefinder_config::reading(&spec, beta).map_err(|errors| Trouble::fields(&errors))?;
+    let settings = settings(&spec, args.beta.or(curves.beta))?;
     if args.smoothed {
         return smoothed(args, &curves, &settings);
     }
 
-    let losses: Vec<Vec<f64>> = curves.replicas.clone();
-    let found = answer::read(&settings, &curves.learning_rates, &losses);
-    let each = answer::read_each(&settings, &curves.learning_rates, &losses);
+    let found = answer::read(&settings, &curves.learning_rates, &curves.replicas);
+    let each = answer::read_each(&settings, &curves.learning_rates, &curves.replicas);
     let document = SweepDocument::new(Parts {
         spec: &spec,
         learning_rates: &curves.learning_rates,
@@ -51,6 +50,10 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
     }
     answer::show(&document, args.json, None)?;
     Ok(answer::code(&document))
+}
+
+fn settings(spec: &SweepSpec, beta: Option<f64>) -> Result<AnswerSettings, Trouble> {
+    rangefinder_config::reading(spec, beta).map_err(|errors| Trouble::fields(&errors))
 }
 
 /// The specification of the curve with what the flags say about reading it. A method or profile on

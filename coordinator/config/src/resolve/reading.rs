@@ -1,0 +1,53 @@
+//! How losses from elsewhere are read: what of a specification has a meaning without a sweep.
+
+use super::mistakes::Mistakes;
+use super::range::{checked_threshold, method};
+use crate::AnswerSettings;
+use crate::names::profiles;
+use rangefinder_proto::v1;
+use rangefinder_sweep::event::FieldError;
+use rangefinder_sweep::suggest::Profile;
+
+/// Checks how a curve is to be read. Of `spec` count `method`, `profile`, `skip_begin`, `skip_end`,
+/// `early_stop_threshold` and `seed`; `beta` is the memory of the optimizer, where it is known.
+///
+/// # Errors
+/// All mistakes at once, in the order of the fields.
+pub fn reading(spec: &v1::SweepSpec, beta: Option<f64>) -> Result<AnswerSettings, Vec<FieldError>> {
+    let mut mistakes = Mistakes::default();
+    let mut spec = spec.clone();
+    let profile = spec
+        .profile
+        .as_deref()
+        .map(|name| mistakes.choose("profile", name, &profiles(), Profile::Lightning));
+    let method = method(&mut spec, profile, &mut mistakes);
+    let threshold = spec
+        .early_stop_threshold
+        .map(|threshold| checked_threshold(threshold, &mut mistakes));
+    if let Some(beta) = beta.filter(|beta| !(0.0..1.0).contains(beta)) {
+        mistakes.add(
+            "beta",
+            format!("{beta} is out of range; expected 0 to below 1"),
+            "give the optimizer's momentum or beta1: 0 for plain SGD, 0.9 for Adam",
+        );
+    }
+    mistakes.into_result()?;
+    Ok(AnswerSettings {
+        method,
+        profile,
+        skip_begin: spec.skip_begin.map(|points| points as usize),
+        skip_end: spec.skip_end.map(|points| points as usize),
+        threshold: threshold.filter(|_| profile.is_some()),
+        beta,
+        seed: spec.seed.unwrap_or_default(),
+    })
+}
+
+/// Momentum or beta1 of the optimizer that a resolved specification names; `None` if it names none.
+#[must_use]
+pub fn memory(spec: &v1::SweepSpec) -> Option<f64> {
+    match spec.optimizer.as_deref()? {
+        "adam" | "adamw" => spec.beta1,
+        _ => spec.momentum,
+    }
+}

@@ -1,0 +1,70 @@
+//! The command line as its users meet it: the program itself, its two streams, its exit codes.
+//!
+//! - `input`: bad input and configurations.
+//! - `plan`: `coordinator plan`.
+//! - `analyze`: `coordinator analyze` and `plot`.
+
+mod analyze;
+mod input;
+mod plan;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// What a run of the program left behind.
+struct Run {
+    stdout: String,
+    stderr: String,
+    code: i32,
+}
+
+impl Run {
+    /// Both streams and the code, for snapshots.
+    fn shown(&self) -> String {
+        format!(
+            "exit code {}\n--- stdout\n{}--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
+    }
+
+    fn json(&self) -> serde_json::Value {
+        assert_eq!(self.stdout.lines().count(), 1, "{}", self.shown());
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.shown()))
+    }
+}
+
+/// Runs the program in a folder.
+fn run_in(folder: &Path, args: &[&str]) -> Run {
+    let output = command(folder, args).output().unwrap();
+    done(output)
+}
+
+/// Runs the program in a folder of its own.
+fn run(args: &[&str]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(folder.path(), args);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    run
+}
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coordinator"));
+    command
+        .args(args)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .env_remove("RANGEFINDER_LOG")
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null());
+    command
+}
+
+fn done(output: Output) -> Run {
+    Run {
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        code: output.status.code().unwrap(),
+    }
+}
