@@ -24,7 +24,7 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show how a sweep would be split, without running it.
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     /// Read a learning rate off a curve that exists: a CSV file, or a sweep.json.
     Analyze(AnalyzeArgs),
     /// Draw plot.svg and plot.png again from a sweep.json.

@@ -63,7 +63,7 @@ fn run() -> Result<u8, Trouble> {
         .map_err(|error| Trouble::new(exit::WRONG_INPUT, error.to_string()))?;
     match cli.command {
         None => sweep::run(cli.sweep),
-        Some(Command::Plan(args)) => plan::run(args),
+        Some(Command::Plan(args)) => plan::run(*args),
         Some(Command::Analyze(args)) => analyze::run(&args),
         Some(Command::Plot(args)) => plot::run(&args),
     }

@@ -3,10 +3,19 @@
 //! - `input`: bad input and configurations.
 //! - `plan`: `coordinator plan`.
 //! - `analyze`: `coordinator analyze` and `plot`.
+//! - `signals`: Ctrl-C and its kin.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 mod analyze;
 mod input;
 mod plan;
+#[cfg(unix)]
+mod signals;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
