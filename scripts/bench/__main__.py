@@ -85,8 +85,7 @@ def main():
             row = (ours(folder), theirs(python))
             if number:
                 rows.append(row)
-            print(f"\rbench: pair {number} of {pairs}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+            print(f"bench: pair {number} of {pairs}" if number else "bench: warmed up", file=sys.stderr)
 
     ratios = {key: [their[key] / our[key] for our, their in rows] for key in ("whole", "alone", "memory")}
     print(f"embedded default, 100 steps, one thread, {pairs} interleaved pairs: median (min-max)\n")

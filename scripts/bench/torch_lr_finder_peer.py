@@ -19,8 +19,8 @@ from torch_lr_finder import LRFinder
 torch.set_num_threads(int(sys.argv[2]))
 torch.manual_seed(0)
 digits = numpy.load(sys.argv[1])
-inputs = torch.from_numpy(digits["inputs"]).reshape(len(digits["inputs"]), 64)
-targets = torch.from_numpy(digits["targets"])
+inputs = torch.from_numpy(digits["inputs"]).reshape(-1, 64).float() / 16
+targets = torch.from_numpy(digits["targets"]).long()
 model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-8)
 finder = LRFinder(model, optimizer, nn.CrossEntropyLoss(), device="cpu")

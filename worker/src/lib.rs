@@ -23,4 +23,5 @@ mod run;
 mod samples;
 pub mod trainer;
 
+pub use foreign::leave;
 pub use trainer::TorchTrainer;

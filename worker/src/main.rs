@@ -2,12 +2,13 @@
 //!
 //! Exit codes: 0 it was told to leave, 1 it cannot go on, 2 its arguments or environment are wrong.
 
-use std::process::ExitCode;
-
 use rangefinder_session::{End, Options, Session, shutdown};
-use rangefinder_worker::{TorchTrainer, device};
+use rangefinder_worker::{TorchTrainer, device, leave};
+use std::io::Write as _;
 use tracing_subscriber::EnvFilter;
 
+/// It was told to leave.
+const EXIT_DONE: u8 = 0;
 /// What it cannot go on without is missing or wrong.
 const EXIT_FAILED: u8 = 1;
 /// Arguments or environment are wrong.
@@ -35,7 +36,14 @@ All else is told by the environment:
 Exit codes: 0 told to leave, 1 cannot go on, 2 wrong arguments or environment.
 ";
 
-fn main() -> ExitCode {
+fn main() {
+    let code = run();
+    // Nothing can be done about a standard output that is gone.
+    let _ = std::io::stdout().flush();
+    leave(code);
+}
+
+fn run() -> u8 {
     let mut arguments = std::env::args_os().skip(1);
     match arguments
         .next()
@@ -44,15 +52,15 @@ fn main() -> ExitCode {
     {
         None => {}
         Some(argument) if argument == "--help" || argument == "-h" => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
+            say(HELP);
+            return EXIT_DONE;
         }
         Some(argument) if argument == "--version" || argument == "-V" => {
-            println!(
-                "worker {} (libtorch {LIBTORCH_VERSION})",
+            say(&format!(
+                "worker {} (libtorch {LIBTORCH_VERSION})\n",
                 env!("CARGO_PKG_VERSION")
-            );
-            return ExitCode::SUCCESS;
+            ));
+            return EXIT_DONE;
         }
         Some(argument) => {
             return fail(
@@ -75,7 +83,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn join(mut options: Options) -> ExitCode {
+fn join(mut options: Options) -> u8 {
     let device = match device::resolve(&options.device) {
         Ok(device) => device,
         Err(error) => return fail(EXIT_USAGE, &error.to_string()),
@@ -100,12 +108,17 @@ fn join(mut options: Options) -> ExitCode {
             .map_err(|error| error.to_string())
     });
     match ended {
-        Ok(End::Drained | End::ShutDown | End::CoordinatorGone) => ExitCode::SUCCESS,
+        Ok(End::Drained | End::ShutDown | End::CoordinatorGone) => EXIT_DONE,
         Err(message) => fail(EXIT_FAILED, &message),
     }
 }
 
-fn fail(code: u8, message: &str) -> ExitCode {
+/// Prints to standard output; a reader that has gone away is not an error.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn fail(code: u8, message: &str) -> u8 {
     eprintln!("worker: {message}");
-    ExitCode::from(code)
+    code
 }

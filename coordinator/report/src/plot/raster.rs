@@ -47,7 +47,19 @@ pub(super) fn png(svg: &str) -> Result<Vec<u8>, PlotError> {
         Transform::from_scale(SCALE, SCALE),
         &mut pixels.as_mut(),
     );
-    pixels
-        .encode_png()
-        .map_err(|error| PlotError(error.to_string()))
+    encode(&pixels).map_err(|error| PlotError(error.to_string()))
+}
+
+/// Fast rather than small: a picture of a few large areas is small either way. It has no
+/// transparency, so that its premultiplied colours are the colours.
+fn encode(pixels: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, pixels.width(), pixels.height());
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels.data())?;
+    writer.finish()?;
+    Ok(bytes)
 }
