@@ -80,6 +80,7 @@ pub fn options(worker_program: &str) -> Options {
     let state = &mut options.engine.state;
     state.heartbeat_ms = 100;
     state.lease_ms = 1_000;
+    state.hung_rest_ms = 1_000;
     state.no_worker_ms = 20_000;
     state.backoff_ms = 10;
     options

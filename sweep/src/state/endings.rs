@@ -48,33 +48,34 @@ impl State {
     /// The worker is gone, or does nothing.
     pub(super) fn lose(&mut self, token: LeaseToken, cause: &str, out: &mut Outbox) {
         let outcome = AttemptOutcome::Lost(cause.to_owned());
-        self.give_up(token, outcome, cause, Reply::Halt(Halt::Superseded), out);
+        if let Some(lease) = self.close(token, outcome, Reply::Halt(Halt::Superseded), out) {
+            self.give_up(&lease, cause, out);
+        }
     }
 
     /// The worker gave it back.
-    pub(super) fn preempt(&mut self, token: LeaseToken, reason: &str, out: &mut Outbox) {
-        let outcome = AttemptOutcome::Preempted(reason.to_owned());
-        self.give_up(
-            token,
-            outcome,
-            reason,
-            Reply::Accepted { next_step: 0 },
-            out,
-        );
-    }
-
-    fn give_up(
+    pub(super) fn preempt(
         &mut self,
+        holder: &Holder,
         token: LeaseToken,
-        outcome: AttemptOutcome,
-        cause: &str,
-        reply: Reply,
+        reason: &str,
         out: &mut Outbox,
     ) {
-        let Some(lease) = self.close(token, outcome, reply, out) else {
+        let outcome = AttemptOutcome::Preempted(reason.to_owned());
+        let Some(lease) = self.close(token, outcome, Reply::Accepted { next_step: 0 }, out) else {
             return;
         };
-        self.forget(&lease);
+        if let Some(sweep) = self.sweeps.get_mut(&lease.sweep)
+            && let Some(work) = sweep.work_mut(lease.work)
+        {
+            work.handed_back(holder);
+        }
+        self.give_up(&lease, reason, out);
+    }
+
+    /// What follows from an attempt that ended through no fault of its work.
+    fn give_up(&mut self, lease: &Lease, cause: &str, out: &mut Outbox) {
+        self.forget(lease);
         let (now, options) = (self.now, &self.options);
         let judgement = self
             .sweeps

@@ -4,6 +4,11 @@ use super::message::Halt;
 use crate::ids::{Incarnation, LeaseToken, WorkerId};
 use std::collections::BTreeMap;
 
+/// Ended leases whose last answer is remembered. A worker holds one lease at a time and asks again
+/// within seconds, so that those it may still ask for are among them; whoever asks for an older
+/// one is told that it is superseded, and forgets it as well.
+const REMEMBERED: usize = 4096;
+
 /// A process of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Holder {
@@ -20,7 +25,7 @@ pub(super) enum Reply {
     Halt(Halt),
 }
 
-/// The leases that were ever granted.
+/// The leases that are valid, and the last ones that were.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fence {
     last: u64,
@@ -54,6 +59,36 @@ impl Fence {
     pub(super) fn clear(&mut self, token: LeaseToken, reply: Reply) {
         if self.valid.remove(&token).is_some() {
             self.closed.insert(token, reply);
+            if self.closed.len() > REMEMBERED {
+                self.closed.pop_first();
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_answers_are_given_again_and_memory_is_bounded() {
+        let holder = Holder {
+            worker: WorkerId("w0".to_owned()),
+            incarnation: Incarnation(1),
+        };
+        let accepted = Reply::Accepted { next_step: 7 };
+        let mut fence = Fence::default();
+        for _ in 0..2 * REMEMBERED {
+            let token = fence.mint(holder.clone());
+            assert_eq!(fence.accepts(token, &holder), Ok(()));
+            fence.clear(token, accepted);
+        }
+        let last = LeaseToken(fence.last);
+        assert_eq!(fence.accepts(last, &holder), Err(accepted));
+        let superseded = Err(Reply::Halt(Halt::Superseded));
+        for unknown in [LeaseToken(1), LeaseToken(u64::MAX)] {
+            assert_eq!(fence.accepts(unknown, &holder), superseded);
+        }
+        assert!(fence.valid.is_empty() && fence.closed.len() == REMEMBERED);
     }
 }

@@ -53,6 +53,13 @@ impl Lease {
         }
     }
 
+    /// The holder is connected again. The silence in between is not held against its pace: it
+    /// could not say how far it was.
+    pub(super) fn reconnected(&mut self, now: Time) {
+        self.pace.last = self.pace.last.after(now.since(self.heard));
+        self.renew(now);
+    }
+
     /// A message of the holder named the lease.
     pub(super) fn renew(&mut self, now: Time) {
         self.heard = now;
@@ -78,45 +85,42 @@ impl Lease {
         now.since(self.heard) >= options.heartbeat_ms.saturating_mul(2)
     }
 
-    /// When it ends unless something is heard or done.
+    /// When it ends unless something is heard.
     pub(super) fn deadline(&self, options: &Options) -> Time {
-        self.expiry(options).min(self.hung(options))
+        self.heard.after(options.lease_ms)
     }
 
-    /// Why it has ended, if it has.
+    /// Why it has ended, if it has. That its holder hangs is known only when the holder is heard
+    /// and has done nothing: while it is silent it may be training.
     pub(super) fn overdue(&self, now: Time, options: &Options) -> Option<Overdue> {
-        if self.expiry(options) <= now {
+        if self.deadline(options) <= now {
             return Some(Overdue::Silent(format!(
                 "nothing was heard of it for {} ms",
                 now.since(self.heard)
             )));
         }
-        (self.hung(options) <= now).then(|| {
+        let idle_ms = self.heard.since(self.pace.last);
+        (idle_ms >= self.patience_ms(options)).then(|| {
             Overdue::Hung(format!(
-                "it hangs: {} steps done, and none more for {} ms",
-                self.pace.steps,
-                now.since(self.pace.last)
+                "it hangs: {} steps done, and none more for {idle_ms} ms",
+                self.pace.steps
             ))
         })
     }
 
-    fn expiry(&self, options: &Options) -> Time {
-        self.heard.after(options.lease_ms)
-    }
-
-    fn hung(&self, options: &Options) -> Time {
+    /// How long no step may be done.
+    fn patience_ms(&self, options: &Options) -> u64 {
         let mean_ms = self.pace.first.and_then(|(at, steps)| {
             self.pace
                 .last
                 .since(at)
                 .checked_div(self.pace.steps - steps)
         });
-        let patience_ms = match mean_ms {
+        match mean_ms {
             None => options.stall_ms,
             Some(mean_ms) => SHORTEST_STALL_MS
                 .min(options.stall_ms)
                 .max(mean_ms.saturating_add(1).saturating_mul(SLOW_STEPS)),
-        };
-        self.pace.last.after(patience_ms)
+        }
     }
 }

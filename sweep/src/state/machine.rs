@@ -175,7 +175,7 @@ impl State {
                 }
                 (Some(worker), Overdue::Hung(cause)) => {
                     worker.spoilt += 1;
-                    worker.rests_until = self.now.after(self.options.lease_ms);
+                    worker.rests_until = self.now.after(self.options.hung_rest_ms);
                     cause
                 }
             };

@@ -47,7 +47,7 @@ impl State {
                     let Some(lease) = self.leases.get_mut(token) else {
                         continue;
                     };
-                    lease.renew(self.now);
+                    lease.reconnected(self.now);
                     lease.progressed(self.now, *progress);
                     if let WorkKind::Task(task) = lease.work
                         && let Some(task) = self

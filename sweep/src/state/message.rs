@@ -20,6 +20,9 @@ pub struct Options {
     pub heartbeat_ms: u64,
     /// How long a lease may show no progress before its worker counts as hung, until its pace is known.
     pub stall_ms: u64,
+    /// How long a process that hung gets no work: longer than it takes to end itself, so that its
+    /// work is not given to it again but to the process that takes its place.
+    pub hung_rest_ms: u64,
     /// How long a sweep may have work and no worker that may take it.
     pub no_worker_ms: u64,
     /// Failed attempts after which a task has failed.
@@ -53,6 +56,7 @@ impl Default for Options {
             lease_ms: 15_000,
             heartbeat_ms: 2_000,
             stall_ms: 300_000,
+            hung_rest_ms: 60_000,
             no_worker_ms: 120_000,
             max_failed: 3,
             max_lost: 3,

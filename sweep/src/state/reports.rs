@@ -185,7 +185,7 @@ impl State {
             return;
         };
         let next_step = task.next_step();
-        if next_step < end {
+        if next_step < end && end <= task.task.end {
             // Observations were lost on the way: the answer says from which step on.
             let command = Command::Ack {
                 token,
@@ -248,7 +248,7 @@ impl State {
             // Most often it leaves, and is gone before that.
             worker.rests_until = self.now.after(self.options.lease_ms);
         }
-        self.preempt(token, &reason, out);
+        self.preempt(holder, token, &reason, out);
     }
 
     /// A description or a probe was accepted.
@@ -305,6 +305,12 @@ fn fresh(
 fn ending(task: &TaskWork, reason: StopReason, end: u32) -> Result<AttemptOutcome, String> {
     let id = task.task.id;
     let next_step = task.next_step();
+    if end > task.task.end {
+        return Err(format!(
+            "the worker ended task {id} at step {end}, but it ends at step {}",
+            task.task.end
+        ));
+    }
     if end < next_step {
         return Err(format!(
             "the worker ended task {id} before step {end}, but has observed all steps before {next_step}"

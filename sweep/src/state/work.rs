@@ -32,6 +32,8 @@ pub(super) struct Work {
     pub not_before: Time,
     failed: u32,
     failed_by: BTreeMap<WorkerId, Incarnation>,
+    /// Processes that handed it back.
+    handed_back_by: BTreeMap<WorkerId, Incarnation>,
     lost_in_a_row: u32,
     /// Most observations that any attempt had acknowledged.
     furthest: usize,
@@ -47,6 +49,7 @@ impl Work {
             not_before: Time::default(),
             failed: 0,
             failed_by: BTreeMap::new(),
+            handed_back_by: BTreeMap::new(),
             lost_in_a_row: 0,
             furthest: 0,
         }
@@ -108,8 +111,11 @@ impl Work {
                 attempt.observations = Vec::new();
             }
             AttemptOutcome::Lost(_) | AttemptOutcome::Preempted(_) => {
-                let progress = acknowledged > self.furthest;
-                self.lost_in_a_row = if progress { 0 } else { self.lost_in_a_row + 1 };
+                if acknowledged > self.furthest {
+                    self.lost_in_a_row = 0;
+                } else if matches!(outcome, AttemptOutcome::Lost(_)) {
+                    self.lost_in_a_row += 1;
+                }
                 attempt.observations = Vec::new();
             }
         }
@@ -146,6 +152,18 @@ impl Work {
         })
     }
 
+    /// Takes note of who handed back the attempt that has just ended. Any number of workers may
+    /// leave; but a process that hands the same work back again and stays counts as losing it,
+    /// since it would go on so for ever.
+    pub(super) fn handed_back(&mut self, holder: &Holder) {
+        let before = self
+            .handed_back_by
+            .insert(holder.worker.clone(), holder.incarnation);
+        if before == Some(holder.incarnation) {
+            self.lost_in_a_row += 1;
+        }
+    }
+
     /// What follows from the loss of the attempt that has just ended.
     pub(super) fn judge_lost(
         &mut self,
@@ -158,7 +176,7 @@ impl Work {
             return Judgement::Fatal(Failure {
                 kind: FailureKind::Worker,
                 message: format!(
-                    "{} was lost {} times in a row without progress, last on worker {worker}: {cause}",
+                    "{} was lost or handed back {} times in a row without progress, last on worker {worker}: {cause}",
                     name(self.kind),
                     self.lost_in_a_row
                 ),

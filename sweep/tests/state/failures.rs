@@ -149,6 +149,33 @@ fn as_long_as_some_attempt_gets_further_a_sweep_survives_any_number_of_losses() 
 }
 
 #[test]
+fn any_number_of_workers_may_hand_a_task_back_on_their_way_out() {
+    let (mut world, sweep) = world_with(1, Split::None, None);
+    for _ in 0..10 {
+        let token = world.token(0);
+        world.say(0, Report::HandBack(token, "preempted".to_owned()));
+        world.kill(&worker_id(0), "it left");
+        world.start_worker(&worker_id(0));
+        world.advance(world.options.backoff_ms);
+    }
+    world.finish(&sweep);
+    assert_eq!(world.result(&sweep).outcome, Some(Outcome::Completed));
+}
+
+#[test]
+fn a_process_that_hands_the_same_task_back_again_and_again_ends_the_sweep() {
+    let (mut world, sweep) = world_with(1, Split::None, None);
+    for _ in 0..4 {
+        assert!(!world.ended(&sweep));
+        let token = world.token(0);
+        world.say(0, Report::HandBack(token, "not today".to_owned()));
+        world.advance(world.options.lease_ms);
+    }
+    let message = world.failure(&sweep).message;
+    assert!(message.contains("handed back 3 times") && message.contains("not today"));
+}
+
+#[test]
 fn the_pause_before_the_next_attempt_doubles() {
     let options = Options {
         max_lost: 10,

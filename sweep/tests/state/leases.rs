@@ -294,22 +294,66 @@ fn a_worker_of_which_nothing_is_heard_gets_no_work_until_it_speaks() {
     assert!(world.workers[&worker_id(0)].job.is_some());
 }
 
-#[test]
-fn a_worker_that_hung_gets_no_work_as_long_as_another_may_take_it() {
+/// A world whose only worker was just found to hang.
+fn hung() -> (World, SweepId) {
     let (mut world, sweep) = unsplit(1);
     let token = world.token(0);
-    world.now = world.now.after(world.options.stall_ms - 1);
+    world.now = world.now.after(world.options.stall_ms);
     beat(&mut world, 0, &[(token, 0)]);
-    let due = world.state.next_deadline();
-    assert_eq!(due, Some(world.now.after(1)), "the hang is waited for");
-    world.advance(1);
     assert!(
         matches!(last_ending(&world, &sweep), AttemptOutcome::Lost(cause) if cause.contains("hangs"))
     );
+    (world, sweep)
+}
+
+#[test]
+fn a_worker_that_hung_gets_no_work_as_long_as_another_may_take_it() {
+    let (mut world, _) = hung();
     world.advance(world.options.backoff_ms);
     assert!(world.workers[&worker_id(0)].job.is_none());
     world.start_worker(&worker_id(1));
     assert!(world.workers[&worker_id(1)].job.is_some());
+}
+
+#[test]
+fn a_process_that_hung_gets_no_work_until_it_has_had_the_time_to_end() {
+    let (mut world, sweep) = hung();
+    let rested = world.now.after(world.options.hung_rest_ms);
+    while world.now < rested {
+        assert!(world.workers[&worker_id(0)].job.is_none());
+        beat(&mut world, 0, &[]);
+        world.now = world.state.next_deadline().expect("its rest is waited for");
+        world.apply(Event::Tick);
+    }
+    assert_eq!(world.now, rested);
+    assert!(world.workers[&worker_id(0)].job.is_some());
+    assert!(!world.ended(&sweep));
+}
+
+#[test]
+fn the_process_that_takes_the_place_of_one_that_hung_gets_its_work_at_once() {
+    let (mut world, _) = hung();
+    world.advance(1);
+    world.kill(&worker_id(0), "its trainer did not come back");
+    world.start_worker(&worker_id(0));
+    world.advance(world.options.backoff_ms);
+    assert!(world.workers[&worker_id(0)].job.is_some());
+}
+
+#[test]
+fn a_worker_that_could_not_be_heard_does_not_count_as_hung_for_that_time() {
+    let (mut world, sweep) = unsplit(1);
+    for steps in [15, 15] {
+        world.now = world.now.after(100);
+        world.work(0, steps);
+    }
+    // Its pace is known, and nothing that it says arrives for longer than a step may take.
+    world.disconnect(&worker_id(0));
+    world.advance(world.options.lease_ms - 1);
+    world.reconnect(&worker_id(0));
+    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    world.advance(1);
+    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
 }
 
 #[test]

@@ -145,6 +145,12 @@ fn an_end_that_contradicts_the_observations_fails_the_attempt() {
     for (reason, end, words) in [
         (StopReason::Completed, 10, "ends before step 40"),
         (StopReason::NonFinite, 10, "not finite"),
+        (
+            StopReason::Completed,
+            41,
+            "ended task 0 at step 41, but it ends at step 40",
+        ),
+        (StopReason::Completed, u32::MAX, "but it ends at step 40"),
         (StopReason::Completed, 5, "observed all steps before 10"),
         (StopReason::Diverged, 10, "not its to decide"),
     ] {
