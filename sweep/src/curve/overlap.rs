@@ -23,8 +23,8 @@ pub struct WarmUp<'a> {
     pub observations: &'a [Observation],
 }
 
-/// Compares each warm-up with the merged curve; a warm-up without steps, or one that was not
-/// finite, gives nothing to compare.
+/// Compares each warm-up with the merged curve; a warm-up without steps gives nothing to compare.
+/// One that blew up where the merged curve did not is infinitely far off.
 #[must_use]
 pub fn check(curve: &[Observation], warm_ups: &[WarmUp<'_>]) -> Vec<OverlapCheck> {
     if warm_ups.is_empty() {
@@ -41,22 +41,32 @@ pub fn check(curve: &[Observation], warm_ups: &[WarmUp<'_>]) -> Vec<OverlapCheck
                 ..
             } = *warm_up.task;
             let from = start - (start - warm_up_start).div_ceil(4);
-            let pairs: Vec<(f64, f64)> = (from..start)
-                .map(|step| {
-                    let own = warm_up.observations.get((step - warm_up_start) as usize)?;
-                    let merged = curve.get(step as usize)?;
-                    Some((own.loss, merged.loss))
-                })
-                .collect::<Option<_>>()?;
-            let finite = |(own, merged): &(f64, f64)| own.is_finite() && merged.is_finite();
-            if pairs.is_empty() || !pairs.iter().all(finite) {
+            let merged = curve.get(from as usize..start as usize)?;
+            if merged.is_empty() || merged.iter().any(|seen| !seen.loss.is_finite()) {
                 return None;
             }
+            let own = warm_up.observations.get((from - warm_up_start) as usize..);
+            let pairs: Vec<(f64, f64)> = own
+                .unwrap_or_default()
+                .iter()
+                .zip(merged)
+                .map(|(own, merged)| (own.loss, merged.loss))
+                .take_while(|(own, _)| own.is_finite())
+                .collect();
+            let blew_up = pairs.len() < merged.len()
+                && warm_up.observations.iter().any(|own| !own.loss.is_finite());
+            let delta = if blew_up {
+                f64::INFINITY
+            } else if pairs.len() == merged.len() {
+                difference(&pairs, shape.drop)
+            } else {
+                return None;
+            };
             Some(OverlapCheck {
                 segment,
                 from,
                 to: start,
-                delta: difference(&pairs, shape.drop),
+                delta,
                 past_minimum: start as usize > shape.minimum + 1,
             })
         })
@@ -133,7 +143,7 @@ pub fn warnings(replica: u32, checks: &[OverlapCheck]) -> Vec<Warning> {
                  over steps {from} to {} that both computed",
                 to - 1
             );
-            // Not a number counts as far off.
+            // Not a number (losses around 0 on a flat curve) counts as far off.
             if delta.is_nan() || *delta > NOT_FAITHFUL {
                 let remedy = "the merged curve is not faithful to an unsplit sweep: double the overlap, \
                               or run with split none";
@@ -311,8 +321,32 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_compared_without_a_warm_up_or_where_a_loss_is_not_finite() {
-        assert!(checked(falling, |step| if step < 38 { 1.0 } else { f64::NAN }).is_empty());
+    fn a_warm_up_that_blew_up_where_the_curve_did_not_is_warned_of() {
+        let blown_up = |from: u32, until: u32| {
+            let task = task();
+            let own = observations(20..until, |step| {
+                if step < from { falling(step) } else { f64::NAN }
+            });
+            let warm_up = WarmUp {
+                task: &task,
+                observations: &own,
+            };
+            check(&observations(0..STEPS, falling), &[warm_up])
+        };
+        // A worker ends at the loss that is not finite; one that goes on is no better.
+        for (from, until) in [(22, 23), (38, 39), (38, 60)] {
+            let checks = blown_up(from, until);
+            assert_eq!(checks[0].delta, f64::INFINITY);
+            assert_eq!(warnings(0, &checks)[0].code, "not_faithful");
+        }
+        assert!(
+            blown_up(60, 30).is_empty(),
+            "one that was cut short says nothing"
+        );
+    }
+
+    #[test]
+    fn nothing_is_compared_without_a_warm_up() {
         let pruned = Task {
             warm_up_start: 40,
             ..task()

@@ -13,6 +13,7 @@ const WORTH_A_SEGMENT: f64 = 1.15;
 const MOST_STEPS: u32 = 1_000_000;
 const MOST_SEGMENTS: u32 = 1_000;
 const MOST_TASKS: u64 = 10_000;
+const MOST_STEPS_IN_ALL: u64 = 20_000_000;
 
 /// Splits a sweep into tasks.
 ///
@@ -223,6 +224,17 @@ impl Planner<'_> {
                     "{replicas} replicas of {segments} segments are more than {MOST_TASKS} tasks"
                 ),
                 "use fewer; eight replicas cut the spread of the suggestion threefold",
+            ));
+        }
+        let in_all = u64::from(replicas) * u64::from(self.request.range.steps);
+        if in_all > MOST_STEPS_IN_ALL {
+            return Err(error(
+                "replicas",
+                format!(
+                    "{replicas} replicas of {} steps are more than {MOST_STEPS_IN_ALL} steps in all",
+                    self.request.range.steps
+                ),
+                "use fewer of them, or fewer steps (num_training)",
             ));
         }
         Ok(Shape {

@@ -87,6 +87,14 @@ fn every_mistake_names_its_field() {
             "replicas",
         ),
         (
+            PlanRequest {
+                replicas: Some(10_000),
+                split: Split::Replicas,
+                ..with_range(|request| request.range.steps = 1_000_000)
+            },
+            "replicas",
+        ),
+        (
             with_range(|request| request.range.steps = 0),
             "num_training",
         ),
