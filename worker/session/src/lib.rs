@@ -5,8 +5,8 @@
 //! - [`options`]: how a worker is told whom to join; one contract for every way to start it.
 //! - [`Session`]: the whole, `Options` and a trainer in, [`End`] or [`Error`] out. It collects what
 //!   happens, lets `machine` decide, and does what that says.
-//! - `machine`: the decisions, sans-IO. `ledger`: leases held and what is not acknowledged.
-//!   `work`: orders, checked. `pace`: jitter and back-off.
+//! - `machine`: the decisions, sans-IO. `turn`: what comes into it and goes out. `ledger`: leases
+//!   held and what is not acknowledged. `work`: orders, checked. `pace`: jitter and back-off.
 //! - `runner`: the trainer's thread. `mailbox`: what it leaves for the session. `panics`: what
 //!   becomes of its panics.
 //! - `link`: one gRPC connection.
@@ -27,6 +27,7 @@ mod runner;
 mod session;
 pub mod shutdown;
 pub mod trainer;
+mod turn;
 mod work;
 
 pub use error::{End, Error, OptionsError};

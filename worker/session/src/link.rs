@@ -1,8 +1,8 @@
 //! One connection to the coordinator.
 
 use crate::error::Error;
-use crate::machine::Closed;
 use crate::options::Options;
+use crate::turn::Closed;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::worker_service_client::WorkerServiceClient;
 use std::error::Error as _;

@@ -10,6 +10,7 @@ use crate::mailbox::{Ended, Report};
 use crate::options::{Options, Timing};
 use crate::pace::{Backoff, Jitter};
 use crate::trainer::Failure;
+use crate::turn::{Action, Closed, Input};
 use crate::work::{self, Job, Outcome, worker_failure};
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::connect_request::Message as Outgoing;
@@ -23,45 +24,6 @@ const REMEMBERED: usize = 1024;
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Bounds of the pace that a coordinator may ask for.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
-
-/// What comes in.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// Time has passed.
-    Tick,
-    /// The coordinator spoke.
-    Message(Box<v1::ConnectResponse>),
-    /// The connection is gone, or was not made.
-    Closed(Closed),
-    /// The trainer's thread has something to say.
-    Reported(Report),
-    /// The worker is to leave.
-    Leave(End),
-}
-
-/// Why a connection is gone.
-#[derive(Debug)]
-pub(crate) enum Closed {
-    /// It may be made again.
-    Lost(String),
-    /// It is of no use to try again.
-    Refused(Error),
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub(crate) enum Action {
-    /// Connect, with Hello as the first message.
-    Dial(Box<v1::Hello>),
-    /// Drop the connection.
-    HangUp,
-    /// Give the trainer, which is free, a job.
-    Run(u64, Job),
-    /// Stop the trainer's job before its next step.
-    Abort,
-    /// The session is over.
-    End(Result<End, Error>),
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
@@ -517,3 +479,7 @@ impl Machine {
 #[cfg(test)]
 #[path = "machine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "machine_stories.rs"]
+mod stories;

@@ -24,6 +24,11 @@ pub const WATCH_STDIN: &str = "RANGEFINDER_WATCH_STDIN";
 pub const RECONNECT_SECONDS: &str = "RANGEFINDER_RECONNECT_SECONDS";
 /// Seconds that a worker which was told to leave may take to finish its task.
 pub const DRAIN_SECONDS: &str = "RANGEFINDER_DRAIN_SECONDS";
+/// Seconds for which a worker waits for a step that it was told to stop, before its process ends.
+pub const STUCK_SECONDS: &str = "RANGEFINDER_STUCK_SECONDS";
+
+/// The longest wait that may be asked for: a year, so that no sum of times runs over.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What a worker needs to know to join its coordinator.
 #[derive(Clone, Debug)]
@@ -158,6 +163,7 @@ impl Options {
     /// | `RANGEFINDER_WATCH_STDIN` | `1`: end with standard input | `0` |
     /// | `RANGEFINDER_RECONNECT_SECONDS` | how long to look for the coordinator | 60 |
     /// | `RANGEFINDER_DRAIN_SECONDS` | how long a leaving worker may finish its task | 20 |
+    /// | `RANGEFINDER_STUCK_SECONDS` | how long a stopped step may take to come back | 30 |
     ///
     /// The credential is never an argument: arguments are visible to every user of a machine.
     ///
@@ -199,6 +205,9 @@ impl Options {
         }
         if let Some(seconds) = lookup(DRAIN_SECONDS) {
             options.timing.drain = parse_seconds(DRAIN_SECONDS, seconds)?;
+        }
+        if let Some(seconds) = lookup(STUCK_SECONDS) {
+            options.timing.stuck = parse_seconds(STUCK_SECONDS, seconds)?;
         }
         Ok(options)
     }
@@ -286,7 +295,14 @@ fn parse_seconds(variable: &'static str, value: String) -> Result<Duration, Opti
         .parse::<f64>()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| invalid(variable, value, "expected seconds, 0 or more, such as 60"))
+        .filter(|time| *time <= LONGEST)
+        .ok_or_else(|| {
+            invalid(
+                variable,
+                value,
+                "expected seconds, 0 or more, such as 60, up to a year",
+            )
+        })
 }
 
 #[cfg(test)]
@@ -376,6 +392,10 @@ mod tests {
             (
                 &[(DRAIN_SECONDS, "-3")],
                 ["RANGEFINDER_DRAIN_SECONDS", "-3", "0 or more"],
+            ),
+            (
+                &[(RECONNECT_SECONDS, "1e19")],
+                ["RANGEFINDER_RECONNECT_SECONDS", "1e19", "up to a year"],
             ),
             (
                 &[(TOKEN_FILE, "/x")],

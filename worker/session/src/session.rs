@@ -2,11 +2,12 @@
 
 use crate::error::{End, Error};
 use crate::link::{Link, LinkEvent, room};
-use crate::machine::{Action, Input, Machine};
+use crate::machine::Machine;
 use crate::options::Options;
 use crate::runner::Runner;
 use crate::shutdown;
 use crate::trainer::Trainer;
+use crate::turn::{Action, Input};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
