@@ -79,5 +79,7 @@ fn logging() {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Saying on a stderr that is gone that it is gone would panic.
+        .log_internal_errors(false)
         .try_init();
 }

@@ -123,7 +123,10 @@ async fn start_workers(
         resolved.device,
         resolved.workers_per_gpu,
         &listing,
-        std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref(),
+        // What is not text names no GPU, and must not count as if nothing were hidden.
+        std::env::var_os("CUDA_VISIBLE_DEVICES")
+            .map(|value| value.to_string_lossy().into_owned())
+            .as_deref(),
     )?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
