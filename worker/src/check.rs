@@ -101,8 +101,8 @@ fn forward(
             return failure::user(
                 "input_keys",
                 format!(
-                    "the model's forward does not take {} arguments ({given})",
-                    arguments.len()
+                    "the model's forward does not take {} ({given})",
+                    counted(arguments.len())
                 ),
                 "name one input array for each argument of forward, in their order; with the loss \
                  `module` the targets are the last argument",
@@ -114,6 +114,12 @@ fn forward(
             "give data of the shape and type that the model's forward expects",
         )
     })
+}
+
+/// `1 argument`, `2 arguments`.
+fn counted(arguments: usize) -> String {
+    let plural = if arguments == 1 { "" } else { "s" };
+    format!("{arguments} argument{plural}")
 }
 
 /// The arguments as the model gets them, such as `inputs: Float [64, 1, 8, 8]`.

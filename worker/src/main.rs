@@ -31,6 +31,7 @@ All else is told by the environment:
   RANGEFINDER_WATCH_STDIN        1: end with standard input [default: 0]
   RANGEFINDER_RECONNECT_SECONDS  how long to look for the coordinator [default: 60]
   RANGEFINDER_DRAIN_SECONDS      how long a leaving worker may finish its task [default: 20]
+  RANGEFINDER_STUCK_SECONDS      how long a stopped step may take to come back [default: 30]
   RUST_LOG                       what to log to standard error [default: warn]
 
 Exit codes: 0 told to leave, 1 cannot go on, 2 wrong arguments or environment.

@@ -50,6 +50,7 @@ fn help_names_every_variable() {
         options::WATCH_STDIN,
         options::RECONNECT_SECONDS,
         options::DRAIN_SECONDS,
+        options::STUCK_SECONDS,
     ] {
         assert!(help.contains(name), "{name}");
     }

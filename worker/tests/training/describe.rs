@@ -236,7 +236,7 @@ fn shapes_that_do_not_fit_the_model_are_both_named() {
 fn the_wrong_number_of_inputs_is_a_mistake_of_input_keys() {
     let mut one = pairs();
     one.data.as_mut().unwrap().input_keys = vec!["a".to_owned()];
-    assert_mistake(&one, "input_keys", &["does not take 1 argument"]);
+    assert_mistake(&one, "input_keys", &["does not take 1 argument ("]);
     let mut three = pairs();
     three.data.as_mut().unwrap().input_keys = ["a", "b", "a"].map(str::to_owned).to_vec();
     assert_mistake(&three, "input_keys", &["does not take 3 arguments"]);

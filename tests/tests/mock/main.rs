@@ -1,0 +1,164 @@
+//! Whole sweeps over real gRPC and real worker processes that train nothing, disturbed in every way.
+//!
+//! - `lost`: workers that are killed, fall silent or hang.
+//! - `failures`: workers that fail, or cannot be started.
+//! - `endings`: sweeps that are ended before they are done.
+//! - `processes`: what the workers are as processes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a helper of a test cannot do fails the test"
+)]
+
+mod endings;
+mod failures;
+mod lost;
+mod processes;
+
+use rangefinder_coordinator::run::{Error, Options, one_shot};
+use rangefinder_session::mock::{Config, Fault, Misdeed};
+use rangefinder_sweep::event::{
+    AttemptOutcome, Failure, Happening, Observation, Outcome, SweepEvent,
+};
+use rangefinder_sweep::plan::Split;
+use rangefinder_sweep::state::SweepResult;
+use rangefinder_tests::processes::{DEADLINE, Process, workers};
+use rangefinder_tests::sweep::{STEPS, options, resolved};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+const WORKER: &str = env!("CARGO_BIN_EXE_scripted-worker");
+
+/// The tests look for workers among the children of this process: one sweep at a time.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+fn own_workers() -> Vec<Process> {
+    workers(std::process::id())
+}
+
+/// Runs a sweep alone; afterwards no worker may be left.
+async fn run(
+    split: Split,
+    count: u32,
+    script: &Config,
+    options: &Options,
+    cancel: CancellationToken,
+    on_event: &mut (dyn FnMut(&SweepEvent) + Send),
+) -> Result<SweepResult, Error> {
+    let sweep = resolved(split, count, script);
+    let result = timeout(2 * DEADLINE, one_shot(&sweep, options, cancel, on_event))
+        .await
+        .expect("the sweep did not end");
+    assert_eq!(own_workers(), []);
+    result
+}
+
+async fn undisturbed(split: Split, count: u32, script: &Config) -> SweepResult {
+    let mut numbers = Vec::new();
+    let mut last = None;
+    let result = run(
+        split,
+        count,
+        script,
+        &options(WORKER),
+        CancellationToken::new(),
+        &mut |event| {
+            numbers.push(event.number);
+            last = Some(event.happening.clone());
+        },
+    )
+    .await
+    .unwrap();
+    assert!((1..).zip(&numbers).all(|(count, number)| count == *number));
+    assert!(matches!(last, Some(Happening::Ended { .. })), "{last:?}");
+    result
+}
+
+fn curves(result: &SweepResult) -> Vec<Vec<Observation>> {
+    let replicas = result.replicas.iter();
+    replicas.map(|replica| replica.curve.clone()).collect()
+}
+
+fn slow(step_ms: f64) -> Config {
+    Config {
+        step_ms,
+        ..Config::default()
+    }
+}
+
+fn faulty(step: u64, what: Misdeed) -> Config {
+    Config {
+        faults: vec![Fault {
+            step,
+            what,
+            times: None,
+        }],
+        ..Config::default()
+    }
+}
+
+fn failure(result: &SweepResult) -> &Failure {
+    match &result.outcome {
+        Some(Outcome::Failed(failure)) => failure,
+        other => panic!("expected a failure, got {other:?}"),
+    }
+}
+
+/// How the attempts of a sweep ended.
+fn endings(result: &SweepResult) -> Vec<AttemptOutcome> {
+    let tasks = result.replicas.iter().flat_map(|replica| &replica.tasks);
+    tasks
+        .flat_map(|task| &task.attempts)
+        .filter_map(|attempt| attempt.outcome.clone())
+        .collect()
+}
+
+/// A worker program that is a shell script; `{worker}` in it stands for the scripted worker.
+fn program(folder: &Path, script: &str) -> String {
+    let program = folder.join("worker");
+    let script = script.replace("{worker}", WORKER);
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    program.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_split_brings_every_step_of_every_replica() {
+    let _alone = ALONE.lock().await;
+    for (split, count, replicas) in [
+        (Split::None, 1, 1),
+        (Split::Segments, 2, 1),
+        (Split::Replicas, 2, 2),
+    ] {
+        let result = undisturbed(split, count, &Config::default()).await;
+        assert_eq!(result.outcome, Some(Outcome::Completed), "{split:?}");
+        let curves = curves(&result);
+        assert_eq!(curves.len(), replicas, "{split:?}");
+        for curve in curves {
+            let steps = curve.iter().map(|observation| observation.step);
+            assert!(steps.eq(0..STEPS), "{split:?}");
+        }
+        assert!(result.described.is_some() && result.plan.is_some());
+    }
+}
+
+#[tokio::test]
+async fn all_around_the_training_takes_little_time() {
+    let _alone = ALONE.lock().await;
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let started = Instant::now();
+        undisturbed(Split::None, 1, &Config::default()).await;
+        best = best.min(started.elapsed());
+    }
+    // Some 20 ms on an idle machine; the limit leaves room for a debug build on a busy one and
+    // still finds a pause or a wait for a deadline.
+    assert!(best < Duration::from_millis(400), "{best:?}");
+}
