@@ -7,8 +7,8 @@
 #[path = "src/sections.rs"]
 mod sections;
 
-use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 
 const FILES: [&str; 2] = ["rangefinder/v1/sweep.proto", "rangefinder/v1/worker.proto"];
@@ -85,15 +85,41 @@ fn by_descriptor(descriptors: &FileDescriptorSet) -> Vec<(String, String)> {
                 _ => "Option::is_none",
             };
             let heading = sections::of(field.number());
-            let negative = !matches!(field.r#type(), Type::String | Type::Bool);
+            // `overlap` is text that may be a number of decades.
+            let negative =
+                !matches!(field.r#type(), Type::String | Type::Bool) || field.name() == "overlap";
+            let value = value(field);
             (
                 field.name().to_owned(),
                 format!(
                     "#[serde(skip_serializing_if = \"{absent}\")] \
                      #[cfg_attr(feature = \"cli\", arg(long, \
-                     help_heading = \"{heading}\", allow_negative_numbers = {negative}))]"
+                     help_heading = \"{heading}\", allow_negative_numbers = {negative}{value}))]"
                 ),
             )
         })
         .collect()
+}
+
+/// What stands for a field's value in the help, and how a number is read: with a message that says
+/// what was expected.
+fn value(field: &FieldDescriptorProto) -> String {
+    let list = field.label() == Label::Repeated;
+    let (name, parser) = match (field.r#type(), field.name()) {
+        (Type::Bool, _) => ("BOOL", None),
+        (Type::Double, "early_stop_threshold") => ("X", None), // It has a parser of its own.
+        (Type::Double, _) => ("X", Some("number")),
+        (Type::Uint32 | Type::Uint64, _) if list => ("N,N,...", Some("whole_number")),
+        (Type::Uint32 | Type::Uint64, _) => ("N", Some("whole_number")),
+        (_, "targets") => ("FILE", None),
+        (_, _) if list => ("NAME,NAME,...", None),
+        (_, _) => ("NAME", None),
+    };
+    let rust = match field.r#type() {
+        Type::Double => "f64",
+        Type::Uint64 => "u64",
+        _ => "u32",
+    };
+    let parser = parser.map(|parser| format!(", value_parser = crate::values::{parser}::<{rust}>"));
+    format!(", value_name = \"{name}\"{}", parser.unwrap_or_default())
 }

@@ -2,12 +2,13 @@
 //!
 //! - [`v1`]: the messages and services of `rangefinder.v1`, generated from `proto/rangefinder/v1`.
 //! - [`DESCRIPTORS`]: the same definitions as a descriptor set, for reflection and tests.
-//! - [`threshold`], [`overlap`]: how these two fields are written where people write them.
+//! - [`values`], [`threshold`], [`overlap`]: how numbers and these two fields are written where people write them.
 //! - [`sections`]: how the fields are grouped where people read them.
 
 pub mod overlap;
 pub mod sections;
 pub mod threshold;
+pub mod values;
 
 /// Generated messages and services of `rangefinder.v1`.
 #[expect(clippy::all, clippy::allow_attributes, reason = "generated code")]

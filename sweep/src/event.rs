@@ -4,6 +4,7 @@ use crate::curve::StopReason;
 use crate::ids::{LeaseToken, SweepId, TaskId, WorkerId};
 use crate::plan::{Plan, Probe, Warning};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One step as a worker saw it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -169,6 +170,9 @@ pub enum Happening {
         worker: WorkerId,
         /// The device it trains on.
         device: String,
+        /// Versions of its parts, such as `libtorch`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        versions: BTreeMap<String, String>,
     },
     /// A worker is gone.
     WorkerGone {

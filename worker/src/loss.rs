@@ -88,7 +88,8 @@ impl Loss {
                     "mse does not fit: the model's output of one batch has shape {shape:?} and the \
                      targets have shape {wanted:?}"
                 ),
-                "let the model's output and the targets have the same shape",
+                "let the model's output and the targets have the same shape; for a single output, save \
+                 targets[:, None]",
             )),
             Self::Module if output.numel() == 1 && output.is_floating_point() => Ok(()),
             Self::Module => Err(failure::user(

@@ -157,8 +157,8 @@ fn field(entry: &Entry) -> Result<v1::SweepSpec, (String, String)> {
         Ok(spec) if entry.node.value != Value::Null => Ok(spec),
         _ => Err((
             format!(
-                "`{key}` is {}; expected {}",
-                entry.node.value.describe(),
+                "`{key}` {}; expected {}",
+                found(&entry.node.value, field),
                 expected(field)
             ),
             match entry.node.value {
@@ -166,6 +166,25 @@ fn field(entry: &Entry) -> Result<v1::SweepSpec, (String, String)> {
                 _ => "correct the value; `coordinator --print-config` shows every key".to_owned(),
             },
         )),
+    }
+}
+
+/// What stands there instead of what is expected; of a list, its first item that does not belong.
+fn found(value: &Value, field: &Field) -> String {
+    let belongs = |item: &Node| match field.kind {
+        Kind::Texts => matches!(item.value, Value::Text(_)),
+        _ => json(item)
+            .as_u64()
+            .is_some_and(|item| u32::try_from(item).is_ok()),
+    };
+    match value {
+        Value::List(items) if matches!(field.kind, Kind::Texts | Kind::Integers) => {
+            items.iter().find(|item| !belongs(item)).map_or_else(
+                || format!("is {}", value.describe()),
+                |item| format!("holds {}", item.value.describe()),
+            )
+        }
+        _ => format!("is {}", value.describe()),
     }
 }
 

@@ -4,8 +4,8 @@
 use super::output::{Trouble, print};
 use crate::exit;
 use rangefinder_config::AnswerSettings;
-use rangefinder_report::SweepDocument;
 use rangefinder_report::document::{Status, Stop};
+use rangefinder_report::{SweepDocument, terminal};
 use rangefinder_sweep::plan::Warning;
 use rangefinder_sweep::suggest::{
     Answer, MethodValue, Request, Suggestion, Value, Verdict, suggest,
@@ -99,6 +99,20 @@ pub(super) fn show(
     } else {
         Ok(())
     }
+}
+
+/// The exit code of an answer. With `quiet` nothing but failures is shown, and that there is no
+/// learning rate is one; else the summary has said it.
+pub(super) fn end(document: &SweepDocument, quiet: bool) -> u8 {
+    let code = code(document);
+    if quiet && code == exit::NO_USABLE_LR {
+        let why = match &document.verdict {
+            Some(verdict) if !verdict.usable => verdict.message.as_str(),
+            _ => "the method gives none",
+        };
+        terminal::say(&format!("no usable learning rate: {why}\n"));
+    }
+    code
 }
 
 /// The exit code of an answer.

@@ -2,16 +2,12 @@
 
 use clap::{Args, Parser, Subcommand};
 use rangefinder_proto::v1::SweepSpec;
+use rangefinder_proto::{threshold, values};
 use std::path::PathBuf;
 
 /// Finds a learning rate: runs a learning-rate range test on N workers and reads it off the curve.
 #[derive(Debug, Parser)]
-#[command(
-    name = "coordinator",
-    version,
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true
-)]
+#[command(name = "coordinator", version, args_conflicts_with_subcommands = true)]
 pub(super) struct Cli {
     /// Another command than to run a sweep.
     #[command(subcommand)]
@@ -35,7 +31,14 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct RequestArgs {
     /// Workers to run, each with a device or a share of the CPU of its own.
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = values::whole_number::<u32>,
+        allow_negative_numbers = true,
+        help_heading = "Run"
+    )]
     pub(super) workers: u32,
     /// Read the specification from a file (.toml, .yaml, .json); flags win over it.
     #[arg(long, value_name = "FILE", help_heading = "Run")]
@@ -105,11 +108,13 @@ pub(super) struct AnalyzeArgs {
     #[arg(value_name = "CURVE")]
     pub(super) curve: PathBuf,
     /// How the learning rate is read off the curve: auto, drop50, drop80, drop95, steepest, gmean,
-    /// minimum, valley, slide; with --profile fastai one of valley, slide, minimum, steepest.
-    #[arg(long)]
+    /// minimum, valley, slide; with --profile fastai one of valley, slide, minimum, steepest
+    /// [default: that of a sweep.json, else auto]
+    #[arg(long, value_name = "NAME")]
     pub(super) method: Option<String>,
-    /// Do as another tool does: lightning, lightning-0.7.6, fastai, torch-lr-finder, ignite.
-    #[arg(long)]
+    /// Do as another tool does: lightning, lightning-0.7.6, fastai, torch-lr-finder, ignite
+    /// [default: that of a sweep.json, else none]
+    #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
     /// The losses are raw, as they are taken to be by default.
     #[arg(long, conflicts_with = "smoothed")]
@@ -119,23 +124,23 @@ pub(super) struct AnalyzeArgs {
     pub(super) smoothed: bool,
     /// The optimizer's memory: momentum or beta1, 0 for plain SGD [default: that of a sweep.json,
     /// else 0.9]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = values::number::<f64>, allow_negative_numbers = true)]
     pub(super) beta: Option<f64>,
-    /// Points that are left out at the start of the curve.
-    #[arg(long)]
+    /// Points that are left out at the start of the curve [default: the method's or profile's own]
+    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
     pub(super) skip_begin: Option<u32>,
-    /// Points that are left out at the end of the curve.
-    #[arg(long)]
+    /// Points that are left out at the end of the curve [default: the method's or profile's own]
+    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
     pub(super) skip_end: Option<u32>,
     /// Multiple of the best smoothed loss at which the curve counts as diverged, or none [default:
     /// the profile's, else 4]
-    #[arg(long, value_parser = rangefinder_proto::threshold::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = threshold::parse, allow_negative_numbers = true)]
     pub(super) early_stop_threshold: Option<f64>,
     /// Planned steps, where the curve was stopped before its end [default: the rows of the file]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
     pub(super) num_training: Option<u32>,
-    /// Seed of the interval's bootstrap.
-    #[arg(long)]
+    /// Seed of the interval's bootstrap [default: that of a sweep.json, else 0]
+    #[arg(long, value_name = "N", value_parser = values::whole_number::<u64>, allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// Show nothing on stderr but failures.
     #[arg(long, short)]

@@ -2,6 +2,8 @@
 
 use super::args::Cli;
 use crate::exit;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory as _};
 use rangefinder_config::{fields, manual};
 
@@ -38,13 +40,36 @@ pub(super) fn command() -> Command {
         .mut_subcommand("analyze", |analyze| analyze.after_help(ANALYZE))
 }
 
+/// Says what to do where a word stands that is no command: people look for a command that sweeps,
+/// or give a file without its flag.
+pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
+    let word = error.get(ContextKind::InvalidSubcommand).cloned();
+    if let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) = (error.kind(), word) {
+        let advice = if word.contains(['.', '/']) {
+            "name the file by its flag: --model FILE, --data FILE or --config FILE"
+        } else {
+            "to run a sweep, leave the command out: coordinator --workers 2"
+        };
+        let near = match error.get(ContextKind::SuggestedSubcommand) {
+            Some(ContextValue::Strings(near)) => near
+                .first()
+                .map(|near| StyledStr::from(format!("a similar command is there: '{near}'"))),
+            _ => None,
+        };
+        error.remove(ContextKind::SuggestedSubcommand);
+        let advice = near.into_iter().chain([StyledStr::from(advice)]).collect();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(advice));
+    }
+    error
+}
+
 /// Adds to each flag of the specification what it is when it is not given, as the manual has it.
 fn with_defaults(command: Command) -> Command {
     fields::all().iter().fold(command, |command, field| {
         let comment = field.comment.trim_end_matches('.');
         let help = match manual::default_of(field) {
             Some(default) => format!("{comment} [default: {default}]"),
-            None => comment.to_owned(),
+            None => comment.to_owned(), // Which says it itself.
         };
         // An argument that is changed moves to the end, so the one that belongs beside it follows.
         let command = command.mut_arg(&field.name, |arg| arg.help(help));
@@ -71,6 +96,23 @@ mod tests {
                     .unwrap_or_else(|| panic!("{flag} is missing"));
                 assert_eq!(arg.get_help_heading(), Some(field.section), "{flag}");
             }
+        }
+    }
+
+    #[test]
+    fn every_flag_of_the_specification_says_its_default() {
+        for arg in command().get_arguments() {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let field = fields::all()
+                .iter()
+                .any(|field| arg.get_long() == field.flag().strip_prefix("--"));
+            assert!(
+                !field
+                    || ["default:", "y default", "no default"]
+                        .iter()
+                        .any(|it| help.contains(it)),
+                "{arg}: {help}"
+            );
         }
     }
 

@@ -55,7 +55,7 @@ fn run() -> Result<u8, Trouble> {
         Err(error) => {
             let wrong = error.use_stderr();
             // Nobody is left to tell when this fails.
-            let _ = error.print();
+            let _ = help::with_advice(error).print();
             return Ok(if wrong { exit::WRONG_INPUT } else { exit::OK });
         }
     };

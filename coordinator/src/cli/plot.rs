@@ -15,6 +15,7 @@ pub(super) fn run(args: &PlotArgs) -> Result<u8, Trouble> {
             _ => Path::new("."),
         },
     };
+    files::check_folder(folder).map_err(Trouble::input)?;
     let written = files::write_plots(folder, &document).map_err(Trouble::failed)?;
     let paths: String = written
         .names

@@ -207,6 +207,7 @@ impl Core {
                 worker: hello.worker,
                 incarnation: hello.incarnation,
                 device: hello.device,
+                versions: hello.versions,
                 leases: hello.leases,
             },
         );

@@ -8,6 +8,7 @@ use rangefinder_sweep::ids::{Incarnation, WorkerId};
 use rangefinder_sweep::plan::{PlanRequest, Split};
 use rangefinder_sweep::schedule::{Grid, Mode, Range};
 use rangefinder_sweep::state::{Report, SweepRequest};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -45,6 +46,7 @@ fn hello(name: &str) -> Hello {
         incarnation: Incarnation(1),
         protocol_version: 1,
         device: "cpu".to_owned(),
+        versions: BTreeMap::new(),
         leases: Vec::new(),
     }
 }

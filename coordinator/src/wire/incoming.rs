@@ -1,6 +1,6 @@
 //! What workers send.
 
-use super::{Error, MAX_OBSERVATIONS, MAX_WORKER_ID, Problem};
+use super::{Error, MAX_OBSERVATIONS, MAX_VERSION, MAX_VERSIONS, MAX_WORKER_ID, Problem};
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::connect_request::Message;
 use rangefinder_sweep::curve::StopReason;
@@ -10,6 +10,7 @@ use rangefinder_sweep::event::{
 use rangefinder_sweep::ids::{Incarnation, LeaseToken, WorkerId};
 use rangefinder_sweep::plan::Probe;
 use rangefinder_sweep::state::{Held, Report};
+use std::collections::{BTreeMap, HashMap};
 
 /// Who a worker is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Hello {
     pub protocol_version: u32,
     /// The device that it trains on.
     pub device: String,
+    /// Versions of its parts, such as `libtorch`; of bounded number and length.
+    pub versions: BTreeMap<String, String>,
     /// Leases that it still holds.
     pub leases: Vec<Held>,
 }
@@ -54,8 +57,19 @@ pub fn hello(request: v1::ConnectRequest) -> Result<Hello, Error> {
         incarnation: Incarnation(hello.incarnation),
         protocol_version: hello.protocol_version,
         device: hello.device,
+        versions: versions(hello.versions),
         leases: hello.leases.iter().map(held).collect(),
     })
+}
+
+/// Versions are shown and stored as they are, so there is a limit to what a worker can say.
+fn versions(said: HashMap<String, String>) -> BTreeMap<String, String> {
+    let short = |text: &str| text.len() <= MAX_VERSION;
+    let said: BTreeMap<_, _> = said.into_iter().collect();
+    said.into_iter()
+        .filter(|(part, version)| short(part) && short(version))
+        .take(MAX_VERSIONS)
+        .collect()
 }
 
 /// Reads any later message of a stream.

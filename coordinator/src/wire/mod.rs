@@ -19,6 +19,10 @@ use rangefinder_sweep::ids::LeaseToken;
 pub const MAX_OBSERVATIONS: usize = 1000;
 /// Characters that the name of a worker may have.
 pub const MAX_WORKER_ID: usize = 253;
+/// Parts of a worker whose versions are kept.
+const MAX_VERSIONS: usize = 16;
+/// Longest name or version of a part that is kept, in bytes.
+const MAX_VERSION: usize = 100;
 
 /// A message that means nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

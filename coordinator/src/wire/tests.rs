@@ -133,6 +133,29 @@ fn a_beta_that_is_no_decay_is_an_error_and_an_unknown_one_is_not() {
 }
 
 #[test]
+fn versions_of_a_worker_are_kept_within_limits() {
+    let mut said = std::collections::HashMap::from([
+        ("libtorch".to_owned(), "2.11.0".to_owned()),
+        ("a".to_owned(), "x".repeat(1000)),
+    ]);
+    let greeted = |versions| {
+        let worker_id = "w0".to_owned();
+        let hello_message = v1::Hello {
+            worker_id,
+            versions,
+            ..v1::Hello::default()
+        };
+        hello(request(Message::Hello(hello_message)))
+            .unwrap()
+            .versions
+    };
+    assert_eq!(greeted(said.clone())["libtorch"], "2.11.0");
+    assert_eq!(greeted(said.clone()).len(), 1);
+    said.extend((0..1000).map(|part| (format!("part {part}"), "1".to_owned())));
+    assert_eq!(greeted(said).len(), 16);
+}
+
+#[test]
 fn hello_comes_first_and_only_first() {
     let named = |name: &str| v1::Hello {
         worker_id: name.to_owned(),

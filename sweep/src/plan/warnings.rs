@@ -91,10 +91,14 @@ pub(super) fn not_seekable() -> Warning {
 
 /// The split takes longer than not splitting.
 pub(super) fn no_speed_up(critical_path: u64, unsplit: u64, workers: u32) -> Warning {
+    let workers = match workers {
+        1 => "1 worker".to_owned(),
+        several => format!("{several} workers"),
+    };
     Warning::new(
         "no_speed_up",
         format!(
-            "this plan takes {critical_path} steps on {workers} worker(s) and the same without segments \
+            "this plan takes {critical_path} steps on {workers} and the same without segments \
              {unsplit}: use more workers, or fewer segments"
         ),
     )

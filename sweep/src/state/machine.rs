@@ -56,13 +56,15 @@ impl State {
                 worker,
                 incarnation,
                 device,
+                versions,
                 leases,
             } => {
                 let holder = Holder {
                     worker,
                     incarnation,
                 };
-                self.joined(&holder, device, &leases, &mut out);
+                let worker = Worker::new(incarnation, device, versions);
+                self.joined(&holder, worker, &leases, &mut out);
             }
             Event::Disconnected {
                 worker,
@@ -145,6 +147,7 @@ impl State {
                 Happening::WorkerJoined {
                     worker: worker.clone(),
                     device: known.device.clone(),
+                    versions: known.versions.clone(),
                 },
             );
         }

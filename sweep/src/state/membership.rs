@@ -13,7 +13,7 @@ impl State {
     pub(super) fn joined(
         &mut self,
         holder: &Holder,
-        device: String,
+        fresh: Worker,
         held: &[Held],
         out: &mut Outbox,
     ) {
@@ -25,7 +25,7 @@ impl State {
             Some(known) if known.incarnation == *incarnation => {
                 known.connected = true;
                 known.silent = false;
-                known.device = device;
+                known.device = fresh.device;
             }
             known => {
                 if known.is_some() {
@@ -34,10 +34,10 @@ impl State {
                 self.no_more_workers = None;
                 self.publish_to_active(out, &|| Happening::WorkerJoined {
                     worker: worker.clone(),
-                    device: device.clone(),
+                    device: fresh.device.clone(),
+                    versions: fresh.versions.clone(),
                 });
-                self.workers
-                    .insert(worker.clone(), Worker::new(*incarnation, device.clone()));
+                self.workers.insert(worker.clone(), fresh);
             }
         }
         for Held { token, progress } in held {

@@ -5,6 +5,7 @@ use crate::event::{Described, Failure, Observation, SweepEvent};
 use crate::ids::{Incarnation, LeaseToken, SweepId, WorkerId};
 use crate::plan::{PlanRequest, Probe, Task};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Milliseconds on the coordinator's monotonic clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -98,6 +99,8 @@ pub enum Event {
         incarnation: Incarnation,
         /// The device it trains on.
         device: String,
+        /// Versions of its parts, such as `libtorch`.
+        versions: BTreeMap<String, String>,
         /// Leases that it still holds.
         leases: Vec<Held>,
     },

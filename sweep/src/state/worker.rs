@@ -2,12 +2,14 @@
 
 use super::message::Time;
 use crate::ids::{Incarnation, LeaseToken};
+use std::collections::BTreeMap;
 
 /// What is known of the process that runs under a worker's name.
 #[derive(Clone, Debug)]
 pub(super) struct Worker {
     pub incarnation: Incarnation,
     pub device: String,
+    pub versions: BTreeMap<String, String>,
     pub connected: bool,
     /// It handed work back: it leaves, or is full; or it hung. It gets none until then.
     pub rests_until: Time,
@@ -26,10 +28,15 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(incarnation: Incarnation, device: String) -> Self {
+    pub(super) fn new(
+        incarnation: Incarnation,
+        device: String,
+        versions: BTreeMap<String, String>,
+    ) -> Self {
         Self {
             incarnation,
             device,
+            versions,
             connected: true,
             rests_until: Time::default(),
             silent: false,

@@ -2,10 +2,12 @@
 //!
 //! - [`Blueprint`]: all that is needed to build a model again and again, read once.
 //! - [`Model`]: one built model; building it anew resets weights and buffers alike.
-//! - [`mlp`], [`cnn`]: the built-ins; [`script`]: TorchScript files; [`init`]: PyTorch's initial weights.
+//! - [`mlp`], [`cnn`]: the built-ins; [`script`]: TorchScript files; [`mistaken`]: what is taken
+//!   for them; [`init`]: PyTorch's initial weights.
 
 mod cnn;
 mod init;
+mod mistaken;
 mod mlp;
 mod script;
 

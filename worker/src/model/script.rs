@@ -5,6 +5,7 @@ use std::path::Path;
 use rangefinder_session::trainer::Failure;
 use tch::{CModule, Device, TchError, Tensor};
 
+use super::mistaken;
 use crate::failure;
 use crate::flat::Named;
 
@@ -44,14 +45,15 @@ impl File {
                     file.bytes.len()
                 ));
             }
+            let reason = failure::sentence(&error);
+            let (reason, remedy) = mistaken::seems(&file.bytes).unwrap_or((
+                &reason,
+                "save it again with torch.jit.script(model).save(path)",
+            ));
             failure::user(
                 "model",
-                format!(
-                    "the model {shown} is not a TorchScript file ({})",
-                    failure::sentence(&error)
-                ),
-                "save it with torch.jit.script(model).save(path): a state_dict or a pickled module \
-                 has weights without the code that uses them",
+                format!("the model {shown} is not a TorchScript file: {reason}"),
+                remedy,
             )
         })?;
         Ok(file)

@@ -67,6 +67,7 @@ impl SweepDocument {
             .collect();
         let stop = replicas
             .iter()
+            .filter(|replica| counts(replica, status))
             .min_by_key(|replica| replica.curve.loss.len())
             .map_or_else(
                 || Stop {
@@ -97,12 +98,18 @@ impl SweepDocument {
             methods: answer.map(methods).unwrap_or_default(),
             warnings: warnings(result, answer),
             stop,
-            curve: mean_curve(&replicas, mean),
+            curve: mean_curve(&replicas, status, mean),
             replicas,
             versions,
             timings: timings.finite(),
         }
     }
+}
+
+/// Whether a replica takes part in the sweep's curve. Of a sweep that was broken off, those that
+/// had not started yet do not: else nothing would be left of the others.
+fn counts(replica: &ReplicaDocument, status: Status) -> bool {
+    status == Status::Completed || !replica.curve.loss.is_empty()
 }
 
 fn stop_without_curve(status: Status) -> StopReason {
@@ -223,8 +230,12 @@ fn losses(observations: &[Observation]) -> Losses {
     }
 }
 
-/// The curve of the only replica, or the mean of all as far as all go.
-fn mean_curve(replicas: &[ReplicaDocument], smoothed: Vec<f64>) -> Curve {
+/// The curve of the only replica, or the mean of all that count as far as all of them go.
+fn mean_curve(replicas: &[ReplicaDocument], status: Status, smoothed: Vec<f64>) -> Curve {
+    let replicas: Vec<_> = replicas
+        .iter()
+        .filter(|replica| counts(replica, status))
+        .collect();
     let Some(shortest) = replicas
         .iter()
         .min_by_key(|replica| replica.curve.loss.len())
@@ -246,7 +257,7 @@ fn mean_curve(replicas: &[ReplicaDocument], smoothed: Vec<f64>) -> Curve {
     #[expect(clippy::cast_precision_loss, reason = "a count of replicas is small")]
     let count = replicas.len() as f64;
     let mut loss = vec![0.0; curve.loss.len()];
-    for replica in replicas {
+    for replica in &replicas {
         for (sum, value) in loss.iter_mut().zip(&replica.curve.loss) {
             *sum += value / count;
         }

@@ -131,7 +131,7 @@ pub(super) fn chart(document: &SweepDocument, width: usize, paint: Paint) -> Vec
     let labels = horizontal.ticks(columns / 8);
     lines.push(axis(document, &scale, &labels, margin, lr, paint));
     lines.push(tick_labels(&labels, columns, margin + 2, paint));
-    lines.push(legend(document, width, paint));
+    lines.extend(legend(document, width, paint));
     lines
 }
 
@@ -297,7 +297,8 @@ fn tick_labels(ticks: &[Tick], columns: usize, margin: usize, paint: Paint) -> S
     paint.dim(&line)
 }
 
-fn legend(document: &SweepDocument, width: usize, paint: Paint) -> String {
+/// The signs and what they mean, on as many lines as they take.
+fn legend(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
     let mut parts = Vec::new();
     match words::usable(document) {
         Some(suggestion) => {
@@ -318,20 +319,21 @@ fn legend(document: &SweepDocument, width: usize, paint: Paint) -> String {
     if document.plan.as_ref().is_some_and(|plan| plan.segments > 1) {
         parts.push(("┊", "segment"));
     }
-    let mut line = String::from("learning rate ");
-    line.push_str(if Horizontal::of(document).logarithmic {
+    let scale = if Horizontal::of(document).logarithmic {
         "(log)"
     } else {
         "(linear)"
-    });
+    };
+    let mut lines = vec![format!("  learning rate {scale}")];
     for (sign, meaning) in parts {
-        let part = format!("   {sign} {meaning}");
-        if line.chars().count() + part.chars().count() + 2 <= width {
-            line.push_str(&part);
+        let part = format!("{sign} {meaning}");
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 3 + part.chars().count() <= width => {
+                line.push_str("   ");
+                line.push_str(&part);
+            }
+            _ => lines.push(format!("  {part}")),
         }
     }
-    format!(
-        "  {}",
-        paint.dim(&words::shorten(&line, width.saturating_sub(2)))
-    )
+    lines.iter().map(|line| paint.dim(line)).collect()
 }

@@ -6,14 +6,19 @@ use crate::numbers::{duration, real, whole};
 use crate::words;
 use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::event::{
-    AttemptOutcome, FailureKind, Happening, Observation, SweepEvent, WorkKind,
+    AttemptOutcome, FailureKind, Happening, Observation, Outcome, SweepEvent, WorkKind,
 };
 use rangefinder_sweep::ids::{LeaseToken, TaskId, WorkerId};
 use rangefinder_sweep::plan::Plan;
 use std::collections::BTreeMap;
 
-/// Width of the loss in small.
-const SPARKS: usize = 16;
+/// Width of the loss in small: the most, and the least at which it says something.
+const SPARKS: std::ops::RangeInclusive<usize> = 6..=16;
+/// Words before the loss in small.
+const LOSS: &str = "  loss ";
+/// Share of the first loss below which a change is no change to look at: the noise of batches
+/// would else fill the whole height of the loss in small.
+const FLAT: f64 = 0.1;
 
 /// A line for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +35,7 @@ struct Run {
     done: u32,
     /// Steps that it will have run: fewer than planned once it has ended early.
     total: u32,
+    planned: u32,
 }
 
 /// All that the live view shows.
@@ -44,6 +50,7 @@ pub(super) struct View {
     first_ms: Option<u64>,
     last_ms: u64,
     steps_run: u64,
+    replicas: u32,
     ended: bool,
 }
 
@@ -69,10 +76,16 @@ impl View {
             Happening::Created | Happening::Described { .. } | Happening::Probed { .. } => {
                 Vec::new()
             }
-            Happening::WorkerJoined { worker, device } => {
+            Happening::WorkerJoined { worker, device, .. } => {
                 note(format!("{worker} joined on {device}"))
             }
-            Happening::WorkerGone { worker, cause } => note(format!("{worker} is gone: {cause}")),
+            // Its process says who it is as well: "worker w0 was killed by SIGKILL".
+            Happening::WorkerGone { worker, cause } => {
+                note(match cause.strip_prefix(&format!("worker {worker} ")) {
+                    Some(how) => format!("{worker} {how}"),
+                    None => format!("{worker} is gone: {cause}"),
+                })
+            }
             Happening::WorkerSetAside { worker, reason } => {
                 note(format!("{worker} is set aside: {reason}"))
             }
@@ -113,12 +126,20 @@ impl View {
                 replica,
                 reason,
                 step,
-            } => stopped(*replica, *reason, *step).map_or_else(Vec::new, note),
+            } => self
+                .stopped(*replica, *reason, *step)
+                .map_or_else(Vec::new, note),
             Happening::Warned { warning } => {
                 note(format!("warning: {}", words::full_stop(&warning.message)))
             }
-            Happening::Ended { .. } => {
+            Happening::Ended { outcome } => {
                 self.ended = true;
+                if *outcome != Outcome::Completed {
+                    // What was broken off did not come to its end.
+                    for run in self.runs.values_mut() {
+                        run.total = run.planned;
+                    }
+                }
                 Vec::new()
             }
         }
@@ -129,12 +150,14 @@ impl View {
             token: LeaseToken(0),
             done: 0,
             total,
+            planned: total,
         };
         self.runs = plan
             .tasks
             .iter()
             .map(|task| (task.id, run(task.steps())))
             .collect();
+        self.replicas = plan.replicas;
         self.starts = plan
             .tasks
             .iter()
@@ -160,7 +183,7 @@ impl View {
                     *run = Run {
                         token,
                         done: 0,
-                        total: run.total,
+                        ..*run
                     };
                 }
             }
@@ -222,10 +245,17 @@ impl View {
                 ),
                 true,
             ),
-            AttemptOutcome::Lost(cause) => (
-                format!("{worker} lost {what} (attempt {attempt}): {cause}"),
-                false,
-            ),
+            AttemptOutcome::Lost(cause) => {
+                // That the worker is gone is said on a line of its own.
+                let why = match cause.strip_prefix("the worker is gone: ") {
+                    Some(_) => String::new(),
+                    None => format!(": {cause}"),
+                };
+                (
+                    format!("{worker} lost {what} (attempt {attempt}){why}"),
+                    false,
+                )
+            }
             AttemptOutcome::Preempted(reason) => {
                 (format!("{worker} gave {what} back: {reason}"), false)
             }
@@ -237,6 +267,24 @@ impl View {
             text: clean_lines(&text).join("\n  "),
             error,
         }]
+    }
+
+    /// What ends a curve early. That the sweep was cancelled or has failed ends every curve of it,
+    /// and is said once, by the caller.
+    fn stopped(&self, replica: u32, reason: StopReason, step: Option<u32>) -> Option<String> {
+        let why = match reason {
+            StopReason::Completed | StopReason::Cancelled | StopReason::Failed => return None,
+            StopReason::Diverged => "the loss diverged",
+            StopReason::NonFinite => "the loss is not finite",
+            StopReason::DataExhausted => "the data ended",
+        };
+        let place = step.map_or_else(String::new, |step| format!(" at step {step}"));
+        let curve = if self.replicas > 1 {
+            format!("the curve of replica {replica}")
+        } else {
+            "the curve".to_owned()
+        };
+        Some(format!("{curve} ends{place}: {why}"))
     }
 
     /// Steps that are done, and that there will be.
@@ -277,6 +325,7 @@ impl View {
     fn bar_of_steps(&self, width: usize) -> String {
         let (done, total) = self.steps();
         let bar = match width {
+            120.. => 32,
             100.. => 24,
             60.. => 16,
             _ => 10,
@@ -301,9 +350,12 @@ impl View {
                 line = format!("{line}, {part}");
             }
         }
-        let sparks = sparkline(&self.losses, SPARKS);
-        if line.chars().count() + sparks.chars().count() + 7 <= width && !sparks.is_empty() {
-            line = format!("{line}  loss {sparks}");
+        let room = width.saturating_sub(line.chars().count() + LOSS.len());
+        if SPARKS.contains(&room) || room > *SPARKS.end() {
+            let sparks = sparkline(&self.losses, room.min(*SPARKS.end()));
+            if !sparks.is_empty() {
+                line = format!("{line}{LOSS}{sparks}");
+            }
         }
         line
     }
@@ -343,19 +395,6 @@ fn name(work: WorkKind) -> String {
     }
 }
 
-fn stopped(replica: u32, reason: StopReason, step: Option<u32>) -> Option<String> {
-    let why = match reason {
-        StopReason::Completed => return None,
-        StopReason::Diverged => "the loss diverged",
-        StopReason::NonFinite => "the loss is not finite",
-        StopReason::DataExhausted => "the data ended",
-        StopReason::Cancelled => "cancelled",
-        StopReason::Failed => "failed",
-    };
-    let place = step.map_or_else(String::new, |step| format!(" at step {step}"));
-    Some(format!("replica {replica} stops{place}: {why}"))
-}
-
 /// The losses in one line of at most `width` characters; an explosion at the end is cut off.
 fn sparkline(losses: &BTreeMap<u32, f64>, width: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -380,12 +419,16 @@ fn sparkline(losses: &BTreeMap<u32, f64>, width: usize) -> String {
     } else {
         highest
     };
-    let span = high - low;
+    let span = (high - low).max(FLAT * first.abs());
     means
         .iter()
         .map(|mean| {
-            let share = if span > 0.0 { (mean - low) / span } else { 0.5 };
-            BARS[whole(share * 7.0, 7)]
+            let below = if span > 0.0 {
+                (high - mean) / span
+            } else {
+                0.0
+            };
+            BARS[whole((1.0 - below.clamp(0.0, 1.0)) * 7.0, 7)]
         })
         .collect()
 }
@@ -403,5 +446,13 @@ mod tests {
             .map(|(loss, step)| (step, loss))
             .collect();
         assert_eq!(sparkline(&losses, 8), "▆▆▅▄▂▁▁█");
+    }
+
+    #[test]
+    fn the_noise_of_batches_is_no_mountain_range() {
+        let losses = [2.31, 2.30, 2.33, 2.29, 2.32, 2.31];
+        let losses = (0..).zip(losses).collect();
+        let bars = sparkline(&losses, 6);
+        assert!(bars.chars().all(|bar| "▆▇█".contains(bar)), "{bars}");
     }
 }

@@ -1,6 +1,7 @@
 use super::samples;
 use crate::document::{FORMAT, ReadError, parse};
 use rangefinder_sweep::curve::StopReason;
+use rangefinder_sweep::event::Outcome;
 
 /// Written by the first version of format 1; never written again.
 const FORMAT_1: &str = include_str!("data/sweep.format-1.json");
@@ -124,4 +125,17 @@ fn numbers_that_are_none_are_strings_and_lists_are_on_one_line() {
         .unwrap();
     assert!(line.ends_with("\"NaN\"],"), "{line}");
     assert!(text.lines().count() < 400, "{}", text.lines().count());
+}
+
+#[test]
+fn a_sweep_that_was_broken_off_shows_the_replicas_that_had_started() {
+    let mut sample = samples::drawn(100, 0.3, 2.3, 3);
+    sample.answer = None;
+    sample.result.replicas[0].curve.truncate(40);
+    sample.result.replicas[1].curve.truncate(30);
+    sample.result.replicas[2].curve.clear();
+    sample.result.outcome = Some(Outcome::Cancelled);
+    let document = sample.document();
+    assert_eq!(document.curve.loss.len(), 30);
+    assert_eq!(document.stop.step, Some(29));
 }

@@ -7,6 +7,7 @@ use rangefinder_sweep::event::{
 };
 use rangefinder_sweep::ids::{LeaseToken, SweepId, TaskId, WorkerId};
 use rangefinder_sweep::plan::Warning;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -104,10 +105,12 @@ fn story(pace_ms: u64) -> Vec<SweepEvent> {
         Happening::WorkerJoined {
             worker: worker(0),
             device: "cpu".to_owned(),
+            versions: BTreeMap::new(),
         },
         Happening::WorkerJoined {
             worker: worker(1),
             device: "cuda:0".to_owned(),
+            versions: BTreeMap::new(),
         },
         Happening::Granted {
             worker: worker(0),
@@ -289,4 +292,42 @@ fn a_terminal_that_is_gone_stops_nothing() {
     }
     progress.note("more");
     progress.finish();
+}
+
+#[test]
+fn a_cancelled_sweep_does_not_look_finished_and_says_so_once() {
+    let shared = Shared::default();
+    let mut progress = Progress::plain(lrs(), Box::new(shared.clone()), 80, false);
+    let story = story(6000);
+    let planned: u32 = samples::plan(100, 2, 1)
+        .tasks
+        .iter()
+        .map(|task| task.steps())
+        .sum();
+    let breaking_off = [
+        Happening::Stopped {
+            replica: 0,
+            reason: StopReason::Cancelled,
+            step: Some(9),
+        },
+        ended(0, 2, 0, AttemptOutcome::Cancelled),
+        Happening::Ended {
+            outcome: Outcome::Cancelled,
+        },
+    ];
+    let before: Vec<_> = story.into_iter().take(10).collect();
+    let broken_off = (11..)
+        .zip(breaking_off)
+        .map(|(number, happening)| SweepEvent {
+            number,
+            happening,
+            ..before[9].clone()
+        });
+    for event in before.iter().cloned().chain(broken_off) {
+        progress.show(&event);
+    }
+    let text = shared.text();
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with(&format!("10/{planned} steps")), "{text}");
+    assert!(!text.contains("cancelled"), "the summary says it: {text}");
 }

@@ -21,6 +21,7 @@ pub(super) fn read(text: &str) -> Result<Columns, String> {
     let mut reader = ::csv::ReaderBuilder::new()
         .trim(::csv::Trim::All)
         .comment(Some(b'#'))
+        .delimiter(delimiter(text))
         .from_reader(text.as_bytes());
     let header = reader.headers().map_err(unreadable)?.clone();
     let column = |names: &[&str]| {
@@ -83,6 +84,20 @@ pub(super) fn read(text: &str) -> Result<Columns, String> {
     together(owned.collect())
 }
 
+/// What separates the cells of the first line: a comma, or where it has none a semicolon or a tab,
+/// as spreadsheets write them.
+fn delimiter(text: &str) -> u8 {
+    let header = text
+        .lines()
+        .find(|line| !line.starts_with('#') && !line.trim().is_empty())
+        .unwrap_or_default();
+    b",;\t"
+        .iter()
+        .copied()
+        .find(|delimiter| header.as_bytes().contains(delimiter))
+        .unwrap_or(b',')
+}
+
 /// Replicas share their learning rates: the shorter ones those of the longest.
 fn together(replicas: Vec<Vec<Row>>) -> Result<Columns, String> {
     for rows in &replicas {
@@ -124,6 +139,18 @@ fn number_in(cell: &str, column: &str, line: u64) -> Result<f64, String> {
 }
 
 fn unreadable(error: ::csv::Error) -> String {
+    if let ::csv::ErrorKind::UnequalLengths {
+        pos,
+        expected_len,
+        len,
+    } = error.kind()
+    {
+        let line = pos.as_ref().map_or(0, ::csv::Position::line);
+        return format!(
+            "line {line}: it has {len} cells, and the first line {expected_len}\n  \
+             correct that row; a quotation mark that is not closed swallows what follows"
+        );
+    }
     format!("is not a CSV file: {error}\n  separate the columns by commas")
 }
 
@@ -141,8 +168,14 @@ mod tests {
         assert_eq!(replicas[0][0], 2.5);
         assert!(replicas[0][1].is_nan());
         assert_eq!(replicas[0][2], f64::NEG_INFINITY);
-        let (rates, _) = read("learning_rate,loss\n1,2\n").unwrap();
-        assert_eq!(rates, [1.0]);
+        for text in [
+            "learning_rate,loss\n1,2\n",
+            "# x\nlr;loss\n1;2\n",
+            "lr\tloss\n1\t2\n",
+        ] {
+            let (rates, replicas) = read(text).unwrap();
+            assert_eq!((rates, replicas), (vec![1.0], vec![vec![2.0]]), "{text}");
+        }
     }
 
     #[test]
@@ -165,6 +198,7 @@ mod tests {
             "lr,loss\n1,2\n0.5,3\n",
             "lr,loss\n0,2\n",
             "lr,loss\n1,2,3\n",
+            "lr;loss\n0,1;2,5\n",
             "lr,loss\n",
             "",
             "replica,lr,loss\n0,1,1\n1,2,1\n",

@@ -49,7 +49,7 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
         terminal::say(&terminal::summary(&document, None, width, colour));
     }
     answer::show(&document, args.json, None)?;
-    Ok(answer::code(&document))
+    Ok(answer::end(&document, args.quiet))
 }
 
 fn settings(spec: &SweepSpec, beta: Option<f64>) -> Result<AnswerSettings, Trouble> {
@@ -115,7 +115,7 @@ fn smoothed(args: &AnalyzeArgs, curves: &Curves, settings: &AnswerSettings) -> R
     } else if let Some(value) = &found.value {
         print(&format!("{:?}", value.lr))?;
     }
-    if found.value.is_none() && !args.quiet {
+    if found.value.is_none() {
         terminal::say(&format!("no learning rate: {}\n", found.why));
     }
     Ok(match found.value {

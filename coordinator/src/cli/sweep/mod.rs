@@ -5,9 +5,11 @@
 //!
 //! - `clock`: how long it took.
 //! - `folder`: where the files go when nobody says.
+//! - `versions`: what took part.
 
 mod clock;
 mod folder;
+mod versions;
 
 use super::args::SweepArgs;
 use super::output::{Trouble, describe, print};
@@ -16,13 +18,14 @@ use super::{answer, request};
 use crate::{devices, exit, run};
 use clock::Clock;
 use rangefinder_config::hparams::Target;
-use rangefinder_config::{Resolved, manual};
+use rangefinder_config::{Device, Resolved, manual};
 use rangefinder_report::document::{Parts, Status};
 use rangefinder_report::{SweepDocument, files, terminal};
 use rangefinder_sweep::event::{Failure, FailureKind, Outcome, SweepEvent};
 use rangefinder_sweep::state::SweepResult;
-use std::collections::BTreeMap;
+use std::ffi::OsString;
 use tokio_util::sync::CancellationToken;
+use versions::Versions;
 
 pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     if args.print_config {
@@ -41,13 +44,16 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
 
     let learning_rates = resolved.request.plan.range.learning_rates();
     let options = run::Options {
+        environment: deterministic(&resolved),
         worker_program: args.worker_program,
         ..run::Options::default()
     };
     let mut progress = terminal::Progress::stderr(learning_rates.clone(), args.quiet);
     let mut clock = Clock::start();
+    let mut versions = Versions::new();
     let result = block_on(&resolved, &options, &mut |event| {
         clock.see(event);
+        versions.see(event);
         progress.show(event);
     });
     progress.finish();
@@ -59,19 +65,38 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
         return Err(failed(failure));
     }
 
-    let document = document(&resolved, &learning_rates, &result, &clock);
-    let written = files::write(&out, &document).map_err(Trouble::failed)?;
+    let document = document(&resolved, &learning_rates, &result, versions, &clock);
+    let written = files::write(&out, &document);
     if !args.quiet {
         let (width, colour) = terminal::stderr_style();
-        terminal::say(&terminal::summary(&document, Some(&written), width, colour));
+        let written = written.as_ref().ok();
+        terminal::say(&terminal::summary(&document, written, width, colour));
     }
-    answer::show(&document, args.json, Some(&written.folder))?;
+    // What was found is said also where no file could be written: it may have taken hours.
+    let folder = written
+        .as_ref()
+        .ok()
+        .map(|written| written.folder.as_path());
+    answer::show(&document, args.json, folder)?;
+    written.map_err(Trouble::failed)?;
     if let Some(Outcome::Failed(failure)) = &result.outcome {
         return Err(failed(failure));
     }
     match hparams {
         Some(target) => write(&target, &document, args.quiet),
-        None => Ok(answer::code(&document)),
+        None => Ok(answer::end(&document, args.quiet)),
+    }
+}
+
+/// What libtorch needs in its environment to be deterministic on a GPU: cuBLAS works with a fixed
+/// workspace only where this says so before it starts. A value of the user's own stays.
+fn deterministic(resolved: &Resolved) -> Vec<(OsString, OsString)> {
+    const WORKSPACE: &str = "CUBLAS_WORKSPACE_CONFIG";
+    let wanted = resolved.spec.deterministic == Some(true) && resolved.device != Device::Cpu;
+    if wanted && std::env::var_os(WORKSPACE).is_none() {
+        vec![(WORKSPACE.into(), ":4096:8".into())]
+    } else {
+        Vec::new()
     }
 }
 
@@ -109,6 +134,7 @@ fn document(
     resolved: &Resolved,
     learning_rates: &[f64],
     result: &SweepResult,
+    versions: Versions,
     clock: &Clock,
 ) -> SweepDocument {
     let losses: Vec<Vec<f64>> = result
@@ -125,17 +151,13 @@ fn document(
     } else {
         Vec::new()
     };
-    let versions = [(
-        "rangefinder".to_owned(),
-        env!("CARGO_PKG_VERSION").to_owned(),
-    )];
     SweepDocument::new(Parts {
         spec: &resolved.spec,
         learning_rates,
         result,
         answer: answer.as_ref(),
         replica_values: &replica_values,
-        versions: BTreeMap::from(versions),
+        versions: versions.all(),
         timings: clock.timings(),
     })
 }

@@ -175,6 +175,7 @@ impl World {
             worker: id.clone(),
             incarnation: worker.incarnation,
             device: "cpu".to_owned(),
+            versions: BTreeMap::from([("libtorch".to_owned(), "2.0".to_owned())]),
             leases: worker.held(),
         };
         self.apply(event);
