@@ -187,28 +187,45 @@ async fn a_stream_that_does_not_say_hello_first_is_refused() {
     assert_eq!(reason(&status), "NO_HELLO");
 }
 
-#[tokio::test]
-async fn a_newer_stream_ends_the_older_one_with_the_reason() {
-    let coordinator = Coordinator::start(DEADLINE).await;
-    let open = || coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
-    let (_sender, mut older) = open().await.unwrap();
-    let (sender, mut newer) = open().await.unwrap();
-    let status = loop {
-        match next(&mut older).await {
+/// Reads a stream to its end.
+async fn ending(mut stream: Streaming<v1::ConnectResponse>) -> Status {
+    loop {
+        match next(&mut stream).await {
             Ok(Some(_)) => {}
             Ok(None) => panic!("it ended without a reason"),
-            Err(status) => break status,
+            Err(status) => return status,
         }
+    }
+}
+
+#[tokio::test]
+async fn a_newer_stream_ends_the_older_one_and_says_whether_it_is_another_processs() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    let open = |incarnation| {
+        let Message::Hello(hello) = hello(PROTOCOL_VERSION) else {
+            panic!("it is a Hello");
+        };
+        let hello = v1::Hello {
+            incarnation,
+            ..hello
+        };
+        coordinator.open(Some("right"), Some(Message::Hello(hello)))
     };
-    assert_eq!(status.code(), Code::Aborted, "{status}");
-    assert_eq!(reason(&status), "REPLACED");
+    let (_first, first) = open(1).await.unwrap();
+    let (_second, second) = open(1).await.unwrap();
+    let (sender, mut third) = open(2).await.unwrap();
+    for (stream, expected) in [(first, "RECONNECTED"), (second, "REPLACED")] {
+        let status = ending(stream).await;
+        assert_eq!(status.code(), Code::Aborted, "{status}");
+        assert_eq!(reason(&status), expected);
+    }
 
     let heartbeat = Some(Message::Heartbeat(v1::Heartbeat::default()));
     let message = v1::ConnectRequest { message: heartbeat };
     sender.send(message).await.unwrap();
     let mut answered = false;
     while !answered {
-        answered = matches!(next(&mut newer).await, Ok(Some(Answer::Desired(_))));
+        answered = matches!(next(&mut third).await, Ok(Some(Answer::Desired(_))));
     }
 }
 
@@ -216,18 +233,12 @@ async fn a_newer_stream_ends_the_older_one_with_the_reason() {
 async fn a_message_that_means_nothing_ends_its_stream_and_no_other() {
     let coordinator = Coordinator::start(DEADLINE).await;
     let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
-    let (sender, mut stream) = opened.await.unwrap();
+    let (sender, stream) = opened.await.unwrap();
     sender
         .send(v1::ConnectRequest { message: None })
         .await
         .unwrap();
-    let status = loop {
-        match next(&mut stream).await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("it ended without a reason"),
-            Err(status) => break status,
-        }
-    };
+    let status = ending(stream).await;
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
     let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
     let (_sender, mut stream) = opened.await.unwrap();

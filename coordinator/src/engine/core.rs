@@ -197,9 +197,14 @@ impl Core {
             }),
         };
         let before = self.workers.insert(hello.worker.clone(), peer);
+        let before_incarnation = before.as_ref().map(|peer| peer.incarnation);
         if let Some(stream) = before.and_then(|peer| peer.stream) {
             tracing::info!(worker = %hello.worker, "a newer stream replaces the older one");
-            stream.close(Closed::Replaced);
+            stream.close(if before_incarnation == Some(hello.incarnation) {
+                Closed::Reconnected
+            } else {
+                Closed::Replaced
+            });
         }
         self.apply(
             now,

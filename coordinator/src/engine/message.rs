@@ -14,8 +14,12 @@ pub type Outgoing = Result<v1::ConnectResponse, Closed>;
 /// Why the engine ends a worker's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Closed {
-    /// The worker has opened a newer one.
-    #[error("a newer stream of the same worker has taken the place of this one")]
+    /// The same process has opened a newer one. A process may hear this on the newer one, where
+    /// the older one was held up on its way and arrives later: then it connects again.
+    #[error("a newer stream of the same process has taken the place of this one")]
+    Reconnected,
+    /// Another process of the same name has opened one.
+    #[error("another process has joined under the name of this worker")]
     Replaced,
     /// Its process is gone.
     #[error("the process of this worker is known to be gone")]

@@ -161,7 +161,7 @@ async fn a_newer_stream_takes_the_place_of_the_older_which_can_no_longer_end_it(
     while let Some(message) = older_outbox.recv().await {
         last = Some(message);
     }
-    assert_eq!(last, Some(Err(Closed::Replaced)));
+    assert_eq!(last, Some(Err(Closed::Reconnected)));
 
     older.disconnect().await;
     newer_outbox.recv().await.unwrap().unwrap();
@@ -171,6 +171,22 @@ async fn a_newer_stream_takes_the_place_of_the_older_which_can_no_longer_end_it(
         let message = newer_outbox.recv().await.unwrap().unwrap();
         answered = matches!(message.message, Some(Sent::Desired(_)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_another_process_of_its_name_is_a_reason_for_a_worker_to_give_up() {
+    let (handle, _shutdown, _task) = running(Options::default());
+    let (_older, mut outbox) = handle.connect(hello("w0")).await.unwrap();
+    let other = Hello {
+        incarnation: Incarnation(2),
+        ..hello("w0")
+    };
+    let (_newer, _newer_outbox) = handle.connect(other).await.unwrap();
+    let mut last = None;
+    while let Some(message) = outbox.recv().await {
+        last = Some(message);
+    }
+    assert_eq!(last, Some(Err(Closed::Replaced)));
 }
 
 #[tokio::test(start_paused = true)]

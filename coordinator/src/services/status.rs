@@ -42,6 +42,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
         Refusal::EndedBeforeHello => (Code::InvalidArgument, "NO_HELLO"),
         Refusal::ProtocolVersion { .. } => (Code::FailedPrecondition, "PROTOCOL_VERSION"),
         Refusal::Meaningless(_) => (Code::InvalidArgument, "MEANINGLESS_MESSAGE"),
+        Refusal::Closed(Closed::Reconnected) => (Code::Aborted, "RECONNECTED"),
         Refusal::Closed(Closed::Replaced) => (Code::Aborted, "REPLACED"),
         Refusal::Closed(Closed::Gone) => (Code::Aborted, "GONE"),
         Refusal::Engine(engine::Error::Stopped) => (Code::Unavailable, "STOPPED"),

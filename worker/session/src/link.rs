@@ -22,8 +22,7 @@ const INBOUND: usize = 64;
 /// The largest message that is taken in: an Assign with a learning rate for each of a million steps.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
-/// Why a stream was ended when a newer one took its place. A session has one connection at a time
-/// and hears nothing on one that it has left, so that the newer one is another process's.
+/// Why a stream was ended when another process of the same name opened one.
 const REPLACED: &str = "REPLACED";
 
 /// What a connection brings.
