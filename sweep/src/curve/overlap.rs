@@ -292,9 +292,10 @@ mod tests {
     #[test]
     fn differences_are_noticed_above_three_and_warned_of_above_ten_hundredths() {
         for (factor, code) in [
-            (1.02, None),
-            (1.05, Some("overlap_differs")),
-            (1.2, Some("not_faithful")),
+            (1.029, None),
+            (1.032, Some("overlap_differs")),
+            (1.104, Some("overlap_differs")),
+            (1.107, Some("not_faithful")),
         ] {
             let checks = checked(falling, |step| falling(step) * factor);
             let found = warnings(3, &checks);

@@ -241,6 +241,14 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_is_too_short_when_it_owns_less_than_a_quarter_of_its_warm_up() {
+        let warm_ups = warm_ups(1e-7);
+        assert_eq!(200 - warm_ups.start(200), 40);
+        assert!(!has_short_segment(&warm_ups, &[200, 210, 301]));
+        assert!(has_short_segment(&warm_ups, &[200, 209, 301]));
+    }
+
+    #[test]
     fn no_choice_of_boundaries_has_a_shorter_longest_task() {
         for exponent in [10, 30, 50] {
             let warm_ups = warm_ups(10f64.powf(-f64::from(exponent) / 10.0));

@@ -246,6 +246,7 @@ mod tests {
         let found = probe(1.0, 1.0);
         let plain = warm_ups(SGD, Some(&found));
         let step = plain.pruned_before;
+        assert_eq!(plain.fall, step + 1..step + 15, "a decade and a half");
         assert_eq!(plain.start(step), step);
         assert_eq!(plain.start(step - 5), step - 5);
         assert_eq!(plain.start(step + 4), step);

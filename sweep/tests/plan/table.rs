@@ -124,6 +124,57 @@ fn auto_cuts_as_far_as_it_pays_and_gives_the_other_workers_replicas() {
 }
 
 #[test]
+fn auto_takes_the_next_segment_exactly_when_it_raises_the_speed_up_by_15_per_cent() {
+    let mut close = 0;
+    for steps in (60..400).step_by(7) {
+        for decades in [6, 8, 12] {
+            for probe in [None, Some(falls_at(1e-4))] {
+                let request = request(Split::Auto, 6, steps, decades);
+                let chosen = planned(&request, SGD, probe.as_ref()).segments;
+                // Steps of the longest task with so many segments; none where they are merged.
+                let longest = |segments: u32| {
+                    let request = PlanRequest {
+                        split: Split::Segments,
+                        segments: Some(segments),
+                        workers: segments,
+                        ..request.clone()
+                    };
+                    let plan = planned(&request, SGD, probe.as_ref());
+                    (plan.segments == segments).then(|| f64::from(plan.critical_path_steps))
+                };
+                let gain = |segments: u32| {
+                    let (before, after) = (longest(segments)?, longest(segments + 1)?);
+                    Some(before / after)
+                };
+                let expected = (1..6)
+                    .take_while(|segments| gain(*segments).is_some_and(|gain| gain >= 1.15))
+                    .count();
+                assert_eq!(
+                    chosen as usize,
+                    expected + 1,
+                    "{steps} steps, {decades} decades"
+                );
+                let decisive = gain(chosen).into_iter().chain(gain(chosen.max(2) - 1));
+                close += decisive.filter(|gain| (1.12..1.18).contains(gain)).count();
+            }
+        }
+    }
+    assert!(close > 10, "the limit itself was met, {close} times");
+}
+
+#[test]
+fn an_overlap_is_short_below_half_a_decade_and_not_from_there_on() {
+    for (overlap_decades, expected) in [(0.49, true), (0.5, false)] {
+        let request = PlanRequest {
+            overlap_decades,
+            ..request(Split::Segments, 3, 300, 8)
+        };
+        let plan = planned(&request, SGD, None);
+        assert_eq!(codes(&plan).contains(&"overlap_short"), expected);
+    }
+}
+
+#[test]
 fn the_modes_are_one_task_a_worker_unless_told_otherwise() {
     for (split, segments, replicas, workers, expected) in [
         (Split::None, None, None, 4, (Split::None, 1, 1)),

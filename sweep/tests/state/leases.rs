@@ -118,16 +118,14 @@ fn a_disconnected_worker_keeps_its_lease_and_goes_on_from_what_was_acknowledged(
     world.disconnect(&worker_id(0));
     world.train(&worker_id(0), 7);
     world.advance(world.options.lease_ms - 1);
+    let before = world.commands.len();
     world.reconnect(&worker_id(0));
-    let (_, ack) = world.commands.last().expect("it was told something");
-    assert_eq!(
-        *ack,
-        Command::Ack {
-            token,
-            next_step: 5,
-            finished: false
-        }
-    );
+    let ack = Command::Ack {
+        token,
+        next_step: 5,
+        finished: false,
+    };
+    assert_eq!(world.commands[before..], [(worker_id(0), ack)]);
     world.work(0, 0);
     assert_eq!(world.result(&sweep).replicas[0].curve.len(), 12);
     assert_eq!(world.result(&sweep).replicas[0].tasks[0].attempts.len(), 1);
@@ -312,6 +310,20 @@ fn a_worker_that_hung_gets_no_work_as_long_as_another_may_take_it() {
     world.advance(world.options.backoff_ms);
     assert!(world.workers[&worker_id(0)].job.is_none());
     world.start_worker(&worker_id(1));
+    assert!(world.workers[&worker_id(1)].job.is_some());
+}
+
+#[test]
+fn work_goes_to_the_worker_that_spoilt_least() {
+    let (mut world, sweep) = unsplit(2);
+    world.disconnect(&worker_id(0));
+    world.advance(world.options.lease_ms);
+    world.advance(world.options.backoff_ms);
+    world.work(1, 100);
+    assert!(world.ended(&sweep));
+    world.reconnect(&worker_id(0));
+    world.create("t", request(Split::None, None, None, 40));
+    assert!(world.workers[&worker_id(0)].job.is_none());
     assert!(world.workers[&worker_id(1)].job.is_some());
 }
 

@@ -3,10 +3,10 @@
 use crate::support::worker::Training;
 use crate::support::{World, patient, request, training_world, worker_id};
 use rangefinder_sweep::curve::StopReason;
-use rangefinder_sweep::event::{AttemptOutcome, Happening, Outcome};
+use rangefinder_sweep::event::{AttemptOutcome, Happening, Observation, Outcome};
 use rangefinder_sweep::ids::{SweepId, TaskId};
 use rangefinder_sweep::plan::Split;
-use rangefinder_sweep::state::{Command, Event, Halt, ReplicaResult};
+use rangefinder_sweep::state::{Command, Event, Halt, ReplicaResult, Report};
 
 const SEGMENTS: u32 = 3;
 
@@ -255,4 +255,53 @@ fn overlaps_that_differ_are_warned_of_with_the_number_and_the_remedy() {
         "{}",
         warning.message
     );
+}
+
+#[test]
+fn a_lost_attempt_leaves_no_trace_in_the_decision_of_the_stop() {
+    let request = request(Split::None, None, None, 40);
+    let rates = request.plan.range.learning_rates();
+    let (mut world, sweep) = training_world(patient(), Training::default(), 1, request);
+    let constant = |loss: f64, steps: usize| {
+        (0u32..)
+            .zip(&rates[..steps])
+            .map(|(step, lr)| Observation {
+                step,
+                lr: *lr,
+                loss,
+                samples: 32,
+            })
+            .collect::<Vec<_>>()
+    };
+    // On a GPU another attempt may see other losses. Against the best of the lost one, those of
+    // the next would have diverged at once.
+    let token = world.token(0);
+    world.say(0, Report::Observations(token, constant(0.01, 20)));
+    world.kill(&worker_id(0), "signal 9");
+    world.start_worker(&worker_id(0));
+    world.advance(world.options.backoff_ms);
+    let token = world.token(0);
+    world.say(0, Report::Observations(token, constant(2.0, 40)));
+    let replica = replica(&world, &sweep);
+    assert_eq!(
+        (replica.stop, replica.curve.len()),
+        (StopReason::Completed, 40)
+    );
+}
+
+#[test]
+fn what_lies_above_the_stop_of_a_replica_is_never_begun_while_others_run() {
+    let request = request(Split::Hybrid, Some(2), Some(2), 60);
+    let training = Training {
+        nan_at: Some((0, 5)),
+        ..Training::default()
+    };
+    let (mut world, sweep) = training_world(patient(), training, 1, request);
+    let mut granted = Vec::new();
+    while !world.ended(&sweep) {
+        let task = world.task_of(world.token(0));
+        granted.push((task.replica, task.segment));
+        world.work(0, 100);
+    }
+    assert_eq!(granted, [(0, 0), (1, 0)]);
 }
