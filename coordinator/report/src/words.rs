@@ -95,6 +95,18 @@ pub(crate) fn stop(document: &SweepDocument) -> Option<String> {
     Some(format!("{reason}{}", place.unwrap_or_default()))
 }
 
+/// Whether a loss that is not finite followed on ordinary ones: a sample may be at fault, where a
+/// learning rate that is too high makes the losses grow first.
+pub(crate) fn out_of_the_blue(document: &SweepDocument) -> bool {
+    const GROWN: f64 = 2.0;
+    let mut before = document.curve.loss.iter().filter(|loss| loss.is_finite());
+    let first = before.clone().next();
+    document.stop.reason == StopReason::NonFinite
+        && first
+            .zip(before.next_back())
+            .is_some_and(|(first, last)| last.abs() < GROWN * first.abs())
+}
+
 /// Whether the sweep came to its own end.
 pub(crate) fn status(document: &SweepDocument) -> Option<String> {
     match document.status {

@@ -44,6 +44,15 @@ pub(super) fn command() -> Command {
 /// or give a file without its flag.
 pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
     let word = error.get(ContextKind::InvalidSubcommand).cloned();
+    if let (ErrorKind::ArgumentConflict, Some(ContextValue::String(word))) = (error.kind(), &word) {
+        let advice = if Cli::command().find_subcommand(word).is_some() {
+            format!("a command comes first: coordinator {word} ...")
+        } else {
+            format!("the value of a switch follows `=`; '{word}' would be a command")
+        };
+        let advice = vec![StyledStr::from(advice)];
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(advice));
+    }
     if let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) = (error.kind(), word) {
         let advice = if word.contains(['.', '/']) {
             "name the file by its flag: --model FILE, --data FILE or --config FILE"

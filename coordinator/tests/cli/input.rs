@@ -194,3 +194,44 @@ fn a_result_that_cannot_be_written_is_a_failure() {
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("stdout"), "{}", run.shown());
 }
+
+#[test]
+fn a_word_that_is_no_command_is_told_what_to_do() {
+    for (args, advice) in [
+        (&["swep"][..], "leave the command out"),
+        (&["analyse", "x.csv"], "'analyze'"),
+        (&["net.pt"], "--model FILE"),
+        (&["--shuffle", "yes"], "follows `=`"),
+        (&["--workers", "2", "plan"], "a command comes first"),
+    ] {
+        let wrong = run(args);
+        assert_eq!(wrong.code, 2, "{}", wrong.shown());
+        assert!(wrong.stderr.contains(advice), "{}", wrong.shown());
+    }
+    assert_eq!(
+        run(&["help", "plan"]).stdout,
+        run(&["plan", "--help"]).stdout
+    );
+}
+
+#[test]
+fn a_value_that_is_no_number_is_told_what_was_expected() {
+    for (args, expected) in [
+        (
+            ["--workers", "-1"],
+            "expected a whole number, 0 to 4294967295",
+        ),
+        (["--batch-size", "64.0"], "expected a whole number"),
+        (
+            ["--seed", "-1"],
+            "expected a whole number, 0 to 18446744073709551615",
+        ),
+        (["--hidden-sizes", "64,x"], "expected a whole number"),
+        (["--min-lr", "1e-8s"], "expected a number, such as"),
+        (["--overlap", "-1"], "decades of learning rate, 0 or more"),
+    ] {
+        let wrong = run(&args);
+        assert_eq!(wrong.code, 2, "{}", wrong.shown());
+        assert!(wrong.stderr.contains(expected), "{}", wrong.shown());
+    }
+}

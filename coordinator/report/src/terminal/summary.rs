@@ -111,6 +111,11 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
     }
     if let Some(stop) = words::stop(document).filter(|_| document.stop.step.is_some()) {
         paragraph(&format!("The curve ends early: {stop}."));
+        if words::out_of_the_blue(document) {
+            paragraph(
+                "The losses before it were ordinary ones: look for NaN and infinities in the data.",
+            );
+        }
     }
     if let Some(status) = words::status(document) {
         paragraph(&clean_lines(&status).join(" "));

@@ -1,6 +1,7 @@
 use super::samples;
 use crate::files::Written;
 use crate::terminal::{Hyperparameter, hyperparameters, plan, summary};
+use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::plan::Warning;
 
 fn written() -> Written {
@@ -166,4 +167,20 @@ fn the_changed_hyperparameter_is_marked_with_what_it_was() {
     ];
     insta::assert_snapshot!(hyperparameters(&all, 60, false));
     assert!(hyperparameters(&all, 60, true).contains('\u{1b}'));
+}
+
+#[test]
+fn a_loss_that_is_not_finite_among_ordinary_ones_points_at_the_data() {
+    let hint = |last: f64| {
+        let mut sample = samples::drawn(100, 0.3, 2.3, 1);
+        let replica = &mut sample.result.replicas[0];
+        replica.curve.truncate(20);
+        replica.curve[18].loss = last;
+        replica.curve[19].loss = f64::NAN;
+        replica.stop = StopReason::NonFinite;
+        let text = shown(&sample, 120);
+        text.contains("NaN and infinities in the data")
+    };
+    assert!(hint(2.4));
+    assert!(!hint(900.0), "it diverged");
 }

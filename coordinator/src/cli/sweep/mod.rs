@@ -44,7 +44,7 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
 
     let learning_rates = resolved.request.plan.range.learning_rates();
     let options = run::Options {
-        environment: deterministic(&resolved),
+        environment: deterministic_environment(&resolved),
         worker_program: args.worker_program,
         ..run::Options::default()
     };
@@ -90,7 +90,7 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
 
 /// What libtorch needs in its environment to be deterministic on a GPU: cuBLAS works with a fixed
 /// workspace only where this says so before it starts. A value of the user's own stays.
-fn deterministic(resolved: &Resolved) -> Vec<(OsString, OsString)> {
+fn deterministic_environment(resolved: &Resolved) -> Vec<(OsString, OsString)> {
     const WORKSPACE: &str = "CUBLAS_WORKSPACE_CONFIG";
     let wanted = resolved.spec.deterministic == Some(true) && resolved.device != Device::Cpu;
     if wanted && std::env::var_os(WORKSPACE).is_none() {
@@ -209,4 +209,31 @@ fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, T
         terminal::say(&terminal::hyperparameters(&all, width, colour));
     }
     Ok(exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rangefinder_config::resolve;
+    use rangefinder_proto::v1::SweepSpec;
+
+    #[test]
+    fn cublas_is_told_to_be_deterministic_where_a_gpu_may_train() {
+        let environment = |deterministic, device: &str| {
+            let spec = SweepSpec {
+                deterministic: Some(deterministic),
+                device: Some(device.to_owned()),
+                ..SweepSpec::default()
+            };
+            deterministic_environment(&resolve(spec, 1, 2).unwrap())
+        };
+        let wanted = [(
+            OsString::from("CUBLAS_WORKSPACE_CONFIG"),
+            OsString::from(":4096:8"),
+        )];
+        assert_eq!(environment(true, "cuda:0"), wanted);
+        assert_eq!(environment(true, "auto"), wanted);
+        assert_eq!(environment(true, "cpu"), []);
+        assert_eq!(environment(false, "cuda:0"), []);
+    }
 }
