@@ -21,9 +21,9 @@ pub enum Grid {
     BothEnds,
     /// 0, then (i+1)/N: Lightning's.
     Lightning,
-    /// i/N: fastai's; the upper end is never reached.
+    /// i/N: fastai's, and ignite's linear one; the upper end is never reached.
     UpperOpen,
-    /// (i+1)/N: ignite's; the lower end is never seen.
+    /// (i+1)/N: ignite's exponential one; the lower end is never seen.
     LowerOpen,
 }
 
@@ -159,14 +159,14 @@ impl Range {
 }
 
 impl Profile {
-    /// The grid on which the tool sweeps.
+    /// The grid on which the tool sweeps in a mode: ignite's two modes differ.
     #[must_use]
-    pub const fn grid(self) -> Grid {
-        match self {
-            Self::Lightning | Self::Lightning076 => Grid::Lightning,
-            Self::Fastai => Grid::UpperOpen,
-            Self::TorchLrFinder => Grid::BothEnds,
-            Self::Ignite => Grid::LowerOpen,
+    pub const fn grid(self, mode: Mode) -> Grid {
+        match (self, mode) {
+            (Self::Lightning | Self::Lightning076, _) => Grid::Lightning,
+            (Self::Fastai, _) | (Self::Ignite, Mode::Linear) => Grid::UpperOpen,
+            (Self::TorchLrFinder, _) => Grid::BothEnds,
+            (Self::Ignite, Mode::Exponential) => Grid::LowerOpen,
         }
     }
 

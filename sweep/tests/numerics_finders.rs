@@ -80,7 +80,7 @@ fn every_schedule_is_the_tools() {
         for profile in Profile::ALL {
             let range = Range {
                 mode: Mode::Exponential,
-                grid: profile.grid(),
+                grid: profile.grid(Mode::Exponential),
                 min_lr: case.lr_min,
                 max_lr: case.lr_max,
                 steps: case.num_training,
@@ -96,6 +96,28 @@ fn every_schedule_is_the_tools() {
                     &format!("{} {profile}", case.name),
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn linear_schedules_are_the_tools() {
+    // What each recorded of 5 steps from 1 to 11.
+    for (profile, expected) in [
+        (Profile::Lightning, [1.0, 5.0, 7.0, 9.0, 11.0]),
+        (Profile::Lightning076, [1.0, 5.0, 7.0, 9.0, 11.0]),
+        (Profile::TorchLrFinder, [1.0, 3.5, 6.0, 8.5, 11.0]),
+        (Profile::Ignite, [1.0, 3.0, 5.0, 7.0, 9.0]),
+    ] {
+        let range = Range {
+            mode: Mode::Linear,
+            grid: profile.grid(Mode::Linear),
+            min_lr: 1.0,
+            max_lr: 11.0,
+            steps: 5,
+        };
+        for (found, expected) in range.learning_rates().iter().zip(expected) {
+            near(*found, expected, 1e-12, profile.name());
         }
     }
 }

@@ -406,6 +406,19 @@ fn replicas_share_one_verdict_and_one_without_suggestion_is_named() {
 }
 
 #[test]
+fn replicas_whose_median_lies_below_the_range_are_not_usable() {
+    let mut asked = good();
+    asked.beta = Some(0.99);
+    // The deep fall of one decides the mean curve, the early fall of the others the median.
+    let deep = fall(RANGE, -3.0).iter().map(|loss| 50.0 * loss).collect();
+    asked.replicas = vec![fall(RANGE, -6.6), fall(RANGE, -6.6), deep];
+    let answer = asked.answer();
+    assert!(answer.rule_value.unwrap().lr < 1e-8);
+    assert_eq!(answer.verdict.reason, Some(Reason::RangeTooHigh));
+    assert!(answer.suggestion.is_none());
+}
+
+#[test]
 fn replicas_that_agree_have_an_interval_of_one_step_also_where_points_are_skipped() {
     let lightning = Range {
         grid: Grid::Lightning,

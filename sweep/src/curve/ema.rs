@@ -16,7 +16,7 @@ pub struct Average {
 enum Kind {
     /// `a = b a + (1-b) loss`, read as `a / (1 - b^(i + offset))` at the 0-based step i.
     Debiased { beta: f64, offset: i32, sum: f64 },
-    /// The same with offset 1 in single precision, in the order in which `torch.lerp` rounds.
+    /// The same with offset 1 in single precision, with the one rounding of `torch.lerp`.
     Single { beta: f32, sum: f32 },
     /// `s = f loss + (1-f) s`, started at the first loss.
     Plain { share: f64, value: f64 },
@@ -49,12 +49,12 @@ impl Average {
         match &mut self.kind {
             Kind::Debiased { beta, offset, sum } => {
                 *sum = *beta * *sum + (1.0 - *beta) * loss;
-                *sum / (1.0 - beta.powi(self.seen.saturating_add(*offset - 1)))
+                *sum / (1.0 - power(*beta, self.seen.saturating_add(*offset - 1)))
             }
             Kind::Single { beta, sum } => {
                 let loss = single(loss);
-                *sum -= (*sum - loss) * (1.0 - *beta);
-                f64::from(*sum / single(1.0 - 0.98_f64.powi(self.seen)))
+                *sum = (*beta - 1.0).mul_add(*sum - loss, *sum);
+                f64::from(*sum / single(1.0 - power(0.98, self.seen)))
             }
             Kind::Plain { share, value } => {
                 *value = if self.seen == 1 {
@@ -66,6 +66,12 @@ impl Average {
             }
         }
     }
+}
+
+/// A power as Python takes it: `powi` rounds otherwise, which decides where a constant curve is
+/// lowest.
+fn power(base: f64, exponent: i32) -> f64 {
+    base.powf(f64::from(exponent))
 }
 
 fn debiased(beta: f64, offset: i32) -> Kind {
@@ -111,6 +117,21 @@ mod tests {
         let lightning = of_ones(Some(Profile::Lightning), 100);
         assert!((lightning[0] - 0.505).abs() < 5e-4);
         assert!((lightning[1] - 0.673).abs() < 5e-4);
+    }
+
+    #[test]
+    fn averages_are_the_tools_own_bit_for_bit() {
+        // Recorded by fastai, by PyTorch on a machine with fused multiplication.
+        let mut fastai = Average::new(Some(Profile::Fastai));
+        let recorded: [f32; 3] = [0.999_999_05, 1.288_599_1, 1.579_122_9];
+        for (step, recorded) in recorded.into_iter().enumerate() {
+            let loss = 1.0 + ((step * 37) % 11) as f64 / 7.0;
+            assert_eq!(fastai.push(loss), f64::from(recorded), "{step}");
+        }
+        // Recorded by Lightning 0.7.6 of losses of .7.
+        let mut lightning = Average::new(Some(Profile::Lightning076));
+        let recorded: Vec<f64> = (0..8).map(|_| lightning.push(0.7)).collect();
+        assert_eq!(recorded[4..], [0.7, 0.7, 0.700_000_000_000_000_1, 0.7]);
     }
 
     #[test]

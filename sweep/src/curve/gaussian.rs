@@ -12,6 +12,10 @@ const REACH: f64 = 1.2;
 /// with four digits are still uniform.
 const UNIFORM: f64 = 0.01;
 
+/// Share of a step that the reach may pass a whole number of steps by and still be that number:
+/// what the digits of written learning rates leave.
+const ROUNDING: f64 = 1e-6;
+
 /// Positions of the planned steps in decades: log10 of their learning rates, strictly increasing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogGrid {
@@ -267,7 +271,7 @@ fn bell(distance: f64) -> f64 {
 }
 
 fn reach(step: f64, n: usize) -> usize {
-    to_steps((REACH / step).ceil(), n).max(1)
+    to_steps((REACH / step - ROUNDING).ceil(), n).max(1)
 }
 
 #[cfg(test)]
@@ -316,6 +320,18 @@ mod tests {
         let b = Gaussian::new(&bent, 121).smooth(&losses);
         for (a, b) in a.iter().zip(&b) {
             assert!((a - b).abs() < 5e-3, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_reach_of_a_whole_number_of_steps_is_that_number_whatever_the_last_digits() {
+        // 1.2 decades are 15 steps of .08.
+        for off in [-1e-12, 0.0, 1e-12] {
+            let step = 0.08 * (1.0 + off);
+            let grid = LogGrid::of_positions((0..101).map(|i| f64::from(i) * step).collect());
+            let mut weights = Vec::new();
+            assert_eq!(Gaussian::new(&grid, 101).row(50, &mut weights), 35, "{off}");
+            assert_eq!(weights.len(), 31, "{off}");
         }
     }
 

@@ -202,11 +202,20 @@ impl<'a> Curves<'a> {
                 (&averaged.0, averaged.1.as_ref())
             }
         };
-        let judgement = judge(grid, losses, reading);
+        // Of replicas the median is suggested, not what the rule reads off their mean.
+        let suggested = interval::over_replicas(&self.log10_lrs(), 0.0).map(|(middle, _)| middle);
+        let judgement = judge(grid, losses, reading).suggesting(suggested, grid);
         let facts = sentence::Facts {
             grid,
             used: losses.len(),
-            log10_lr: reading.map(|reading| reading.log10_lr),
+            log10_lr: match (suggested, reading) {
+                (Some(suggested), Some(reading))
+                    if judgement.reason == Some(super::Reason::RangeTooHigh) =>
+                {
+                    Some(suggested.min(reading.log10_lr))
+                }
+                _ => suggested.or(reading.map(|reading| reading.log10_lr)),
+            },
         };
         let smoothed = match reading {
             Some(reading) => reading.smoothed.clone(),
@@ -241,6 +250,12 @@ impl<'a> Curves<'a> {
         let losses = mean[kept].to_vec();
         let reading = rule::read(grid, &losses, self.beta);
         (losses, reading)
+    }
+
+    /// The rule's values of the replicas.
+    fn log10_lrs(&self) -> Vec<f64> {
+        let readings = self.replicas.iter().flat_map(|r| &r.reading);
+        readings.map(|reading| reading.log10_lr).collect()
     }
 
     fn warnings(&self, grid: &LogGrid, judgement: &Judgement) -> Vec<Warning> {

@@ -11,8 +11,9 @@ use super::rule::{self, Fall, Reading};
 use super::{Interval, IntervalMethod, interval::LEVEL};
 use crate::curve::gaussian::{Gaussian, LogGrid, dot, to_steps};
 
-/// Number of replicates.
-const REPLICATES: usize = 400;
+/// Number of replicates: with 400 as in the study, the chance of the draw alone moves one interval
+/// in a hundred by more than 15 %; with four times as many none in some hundreds.
+const REPLICATES: usize = 1600;
 /// Decades within which steps are taken together: below the half widths that matter.
 const BLOCK: f64 = 0.01;
 /// Least share of a loss's variance that a residual is taken to have.

@@ -51,6 +51,24 @@ impl Judgement {
             minimum_at_end: false,
         }
     }
+
+    /// The same where another value than the curve's own is suggested, such as the median of
+    /// replicas: below the range it is not usable either.
+    pub(crate) fn suggesting(self, log10_lr: Option<f64>, grid: &LogGrid) -> Self {
+        let lowest = grid.positions().first();
+        let below = log10_lr
+            .zip(lowest)
+            .is_some_and(|(suggested, lowest)| suggested < *lowest);
+        if self.reason.is_none() && below {
+            Self {
+                reason: Some(Reason::RangeTooHigh),
+                minimum_at_end: false,
+                ..self
+            }
+        } else {
+            self
+        }
+    }
 }
 
 /// Judges a curve of losses that are already cut.

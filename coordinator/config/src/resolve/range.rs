@@ -28,7 +28,7 @@ struct Habits {
 }
 
 impl Habits {
-    fn of(profile: Option<Profile>) -> Self {
+    fn of(profile: Option<Profile>, mode: Mode) -> Self {
         let Some(profile) = profile else {
             return Self {
                 grid: Grid::BothEnds,
@@ -49,7 +49,7 @@ impl Habits {
             Profile::Ignite => ((0, 0), 3),
         };
         Self {
-            grid: profile.grid(),
+            grid: profile.grid(mode),
             min_lr,
             max_lr,
             // ignite takes the whole run, which has no length here.
@@ -71,9 +71,10 @@ pub(super) fn range(
         .profile
         .as_deref()
         .map(|name| mistakes.choose("profile", name, &profiles(), Profile::Lightning));
-    let habits = Habits::of(profile);
+    let mode = mode(spec, mistakes);
+    let habits = Habits::of(profile, mode);
     let range = Range {
-        mode: mode(spec, mistakes),
+        mode,
         grid: habits.grid,
         min_lr: *spec.min_lr.get_or_insert_with(|| {
             habits
