@@ -62,7 +62,13 @@ impl SweepDocument {
                     None if alone => answer.and_then(|answer| finite(answer.rule_value.as_ref())),
                     None => None,
                 };
-                replica_document(replica, smoothed.cloned().unwrap_or_default(), value)
+                let suggested = answer.is_some_and(|answer| answer.suggestion.is_some());
+                replica_document(
+                    replica,
+                    smoothed.cloned().unwrap_or_default(),
+                    value,
+                    suggested,
+                )
             })
             .collect();
         let stop = replicas
@@ -170,7 +176,8 @@ fn warnings(result: &SweepResult, answer: Option<&Answer>) -> Vec<Warning> {
 fn replica_document(
     replica: &ReplicaResult,
     smoothed: Vec<f64>,
-    suggestion: Option<Value>,
+    rule_value: Option<Value>,
+    suggested: bool,
 ) -> ReplicaDocument {
     let Losses { step, lr, loss } = losses(&replica.curve);
     ReplicaDocument {
@@ -186,7 +193,8 @@ fn replica_document(
             smoothed,
         },
         overlaps: replica.overlaps.clone(),
-        suggestion,
+        suggestion: rule_value.clone().filter(|_| suggested),
+        rule_value,
     }
 }
 

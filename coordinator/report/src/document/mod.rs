@@ -149,8 +149,10 @@ pub struct ReplicaDocument {
     pub stop: Stop,
     /// How far neighbouring tasks agree on the steps that both computed.
     pub overlaps: Vec<OverlapCheck>,
-    /// What the method gives on this replica alone, whatever the verdict.
+    /// What the method gives on this replica alone; `None` where the sweep has no suggestion.
     pub suggestion: Option<Value>,
+    /// The same, whatever the verdict.
+    pub rule_value: Option<Value>,
 }
 
 /// Everything that is known of a sweep that has ended.

@@ -73,6 +73,16 @@ fn what_is_not_a_document_is_named() {
 }
 
 #[test]
+fn an_unusable_curve_leaves_no_suggestion_anywhere_in_the_document() {
+    let document = samples::sample("flat").document();
+    assert_eq!(document.suggestion, None);
+    for replica in &document.replicas {
+        assert_eq!(replica.suggestion, None);
+        assert!(replica.rule_value.is_some());
+    }
+}
+
+#[test]
 fn a_document_is_replica_first_and_carries_what_belongs_beside_the_learning_rate() {
     let document = samples::drawn(100, 0.3, 2.3, 8).document();
     assert_eq!(document.format, FORMAT);
