@@ -252,7 +252,10 @@ fn what_was_not_measured_is_said() {
         grid: Grid::Lightning,
         ..RANGE
     };
-    assert_eq!(message(&Asked::about(lightning, fall(lightning, -3.0))), "");
+    let mut with_a_gap = Asked::about(lightning, fall(lightning, -3.0));
+    assert!(message(&with_a_gap).contains("not uniform"));
+    with_a_gap.skips.0 = Some(1);
+    assert_eq!(message(&with_a_gap), "");
     let linear = Range {
         mode: Mode::Linear,
         ..RANGE
