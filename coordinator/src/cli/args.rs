@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_proto::{threshold, values};
+use rangefinder_sweep::state;
 use std::path::PathBuf;
 
 /// Finds a learning rate: runs a learning-rate range test on N workers and reads it off the curve.
@@ -86,9 +87,38 @@ pub(super) struct SweepArgs {
     /// Print the whole configuration with its comments and defaults, and do nothing else.
     #[arg(long, exclusive = true, help_heading = "Run")]
     pub(super) print_config: bool,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
     /// The program of the workers, instead of the one that is installed with this one.
     #[arg(long, value_name = "FILE", hide = true)]
     pub(super) worker_program: Option<PathBuf>,
+}
+
+/// What a sweep puts up with.
+#[derive(Debug, Args)]
+pub(super) struct LimitArgs {
+    /// Seconds that loading, or a first step, may take before the worker counts as hung; later steps
+    /// are measured by its own pace.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Run")]
+    pub(super) stall_seconds: u32,
+    /// Failed attempts after which a task, and with it the sweep, has failed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Run")]
+    pub(super) max_failed: u32,
+    /// Lost attempts in a row without any progress after which a task, and with it the sweep, has failed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Run")]
+    pub(super) max_lost: u32,
+}
+
+impl LimitArgs {
+    /// The state machine's options with these limits.
+    pub(super) fn options(&self) -> state::Options {
+        state::Options {
+            stall_ms: u64::from(self.stall_seconds) * 1000,
+            max_failed: self.max_failed,
+            max_lost: self.max_lost,
+            ..state::Options::default()
+        }
+    }
 }
 
 /// `coordinator plan`.

@@ -15,7 +15,7 @@ use super::args::SweepArgs;
 use super::output::{Trouble, describe, print};
 use super::signals::Signals;
 use super::{answer, request};
-use crate::{devices, exit, run};
+use crate::{devices, engine, exit, run};
 use clock::Clock;
 use rangefinder_config::hparams::Target;
 use rangefinder_config::{Device, Resolved, manual};
@@ -44,8 +44,12 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
 
     let learning_rates = resolved.request.plan.range.learning_rates();
     let options = run::Options {
-        environment: deterministic_environment(&resolved),
+        environment: worker_environment(&resolved, |name| std::env::var_os(name).is_some()),
         worker_program: args.worker_program,
+        engine: engine::Options {
+            state: args.limits.options(),
+            ..engine::Options::default()
+        },
         ..run::Options::default()
     };
     let mut progress = terminal::Progress::stderr(learning_rates.clone(), args.quiet);
@@ -88,16 +92,25 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     }
 }
 
-/// What libtorch needs in its environment to be deterministic on a GPU: cuBLAS works with a fixed
-/// workspace only where this says so before it starts. A value of the user's own stays.
-fn deterministic_environment(resolved: &Resolved) -> Vec<(OsString, OsString)> {
-    const WORKSPACE: &str = "CUBLAS_WORKSPACE_CONFIG";
-    let wanted = resolved.spec.deterministic == Some(true) && resolved.device != Device::Cpu;
-    if wanted && std::env::var_os(WORKSPACE).is_none() {
-        vec![(WORKSPACE.into(), ":4096:8".into())]
-    } else {
-        Vec::new()
-    }
+/// What libtorch has to find in the environment when it starts; what the user set stays.
+///
+/// OpenMP's threads must not spin while they wait: on a machine with other work, spinning threads
+/// keep the ones that they wait for off the cores, and steps take 10 to 50 times as long. cuBLAS is
+/// deterministic only with a workspace of a fixed size.
+fn worker_environment(
+    resolved: &Resolved,
+    is_set: impl Fn(&str) -> bool,
+) -> Vec<(OsString, OsString)> {
+    let several_threads = resolved.trainer.threads > 1;
+    let deterministic = resolved.spec.deterministic == Some(true) && resolved.device != Device::Cpu;
+    [
+        (several_threads, "OMP_WAIT_POLICY", "PASSIVE"),
+        (deterministic, "CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
+    ]
+    .into_iter()
+    .filter(|(wanted, name, _)| *wanted && !is_set(name))
+    .map(|(_, name, value)| (name.into(), value.into()))
+    .collect()
 }
 
 /// Runs the sweep to its end, with signals heeded.
@@ -217,23 +230,44 @@ mod tests {
     use rangefinder_config::resolve;
     use rangefinder_proto::v1::SweepSpec;
 
+    fn environment(spec: SweepSpec, set_by_the_user: &str) -> Vec<String> {
+        let resolved = resolve(spec, 1, 2).unwrap();
+        worker_environment(&resolved, |name| name == set_by_the_user)
+            .into_iter()
+            .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
+            .collect()
+    }
+
     #[test]
     fn cublas_is_told_to_be_deterministic_where_a_gpu_may_train() {
-        let environment = |deterministic, device: &str| {
+        let told = |deterministic, device: &str, set: &str| {
             let spec = SweepSpec {
                 deterministic: Some(deterministic),
                 device: Some(device.to_owned()),
+                threads_per_worker: Some(1),
                 ..SweepSpec::default()
             };
-            deterministic_environment(&resolve(spec, 1, 2).unwrap())
+            environment(spec, set)
         };
-        let wanted = [(
-            OsString::from("CUBLAS_WORKSPACE_CONFIG"),
-            OsString::from(":4096:8"),
-        )];
-        assert_eq!(environment(true, "cuda:0"), wanted);
-        assert_eq!(environment(true, "auto"), wanted);
-        assert_eq!(environment(true, "cpu"), []);
-        assert_eq!(environment(false, "cuda:0"), []);
+        let wanted = ["CUBLAS_WORKSPACE_CONFIG=:4096:8"];
+        assert_eq!(told(true, "cuda:0", ""), wanted);
+        assert_eq!(told(true, "auto", ""), wanted);
+        assert!(told(true, "auto", "CUBLAS_WORKSPACE_CONFIG").is_empty());
+        assert!(told(true, "cpu", "").is_empty());
+        assert!(told(false, "cuda:0", "").is_empty());
+    }
+
+    #[test]
+    fn several_threads_are_told_not_to_spin_while_they_wait() {
+        let told = |threads, set: &str| {
+            let spec = SweepSpec {
+                threads_per_worker: Some(threads),
+                ..SweepSpec::default()
+            };
+            environment(spec, set)
+        };
+        assert_eq!(told(2, ""), ["OMP_WAIT_POLICY=PASSIVE"]);
+        assert!(told(2, "OMP_WAIT_POLICY").is_empty());
+        assert!(told(1, "").is_empty());
     }
 }
