@@ -1,6 +1,5 @@
 //! The data set that comes with the program.
 
-
 use crate::common::elements;
 use rangefinder_data::{Dataset, Dtype, Source, load};
 
