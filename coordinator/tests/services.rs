@@ -191,8 +191,7 @@ async fn a_stream_that_does_not_say_hello_first_is_refused() {
 async fn ending(mut stream: Streaming<v1::ConnectResponse>) -> Status {
     loop {
         match next(&mut stream).await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("it ended without a reason"),
+            Ok(message) => assert!(message.is_some(), "it ended without a reason"),
             Err(status) => return status,
         }
     }
