@@ -262,18 +262,33 @@ fn mean_curve(replicas: &[ReplicaDocument], status: Status, smoothed: Vec<f64>) 
             ..curve.clone()
         };
     }
-    #[expect(clippy::cast_precision_loss, reason = "a count of replicas is small")]
-    let count = replicas.len() as f64;
-    let mut loss = vec![0.0; curve.loss.len()];
-    for replica in &replicas {
-        for (sum, value) in loss.iter_mut().zip(&replica.curve.loss) {
-            *sum += value / count;
-        }
-    }
+    // The mean of what is smoothed, not the verdict's smoothing of a mean that ends with the
+    // shortest replica: that one leaves the band of the replicas near its end.
+    let smoothed_each = mean(replicas.iter().map(|replica| &replica.curve.smoothed));
+    let smoothed = if smoothed_each.is_empty() {
+        smoothed
+    } else {
+        smoothed_each
+    };
+    let loss = mean(replicas.iter().map(|replica| &replica.curve.loss));
     Curve {
         step: curve.step.clone(),
         lr: curve.lr.clone(),
         loss,
         smoothed,
     }
+}
+
+/// The mean of several columns, as far as all of them go.
+fn mean<'a>(columns: impl ExactSizeIterator<Item = &'a Vec<f64>> + Clone) -> Vec<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "a count of replicas is small")]
+    let count = columns.len() as f64;
+    let len = columns.clone().map(Vec::len).min().unwrap_or(0);
+    let mut sum = vec![0.0; len];
+    for column in columns {
+        for (sum, value) in sum.iter_mut().zip(column) {
+            *sum += value / count;
+        }
+    }
+    sum
 }

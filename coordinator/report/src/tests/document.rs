@@ -73,6 +73,20 @@ fn what_is_not_a_document_is_named() {
 }
 
 #[test]
+fn the_smoothed_mean_stays_within_the_band_of_the_replicas() {
+    let document = samples::sample("replicas").document();
+    assert!(document.curve.smoothed.len() > 20);
+    for (step, mean) in document.curve.smoothed.iter().enumerate() {
+        let at = || document.replicas.iter().map(|it| it.curve.smoothed[step]);
+        let (low, high) = at().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+        let slack = 1e-9 * high.abs();
+        assert!(low - slack <= *mean && *mean <= high + slack, "step {step}");
+    }
+}
+
+#[test]
 fn an_unusable_curve_leaves_no_suggestion_anywhere_in_the_document() {
     let document = samples::sample("flat").document();
     assert_eq!(document.suggestion, None);
