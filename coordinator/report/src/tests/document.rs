@@ -74,7 +74,12 @@ fn what_is_not_a_document_is_named() {
 
 #[test]
 fn the_smoothed_mean_stays_within_the_band_of_the_replicas() {
-    let document = samples::sample("replicas").document();
+    let mut sample = samples::drawn(100, 0.3, 2.3, 3);
+    // The curve of the verdict, which may leave the band.
+    for mean in sample.answer.iter_mut().flat_map(|answer| &mut answer.mean) {
+        *mean -= 10.0;
+    }
+    let document = sample.document();
     assert!(document.curve.smoothed.len() > 20);
     for (step, mean) in document.curve.smoothed.iter().enumerate() {
         let at = || document.replicas.iter().map(|it| it.curve.smoothed[step]);
