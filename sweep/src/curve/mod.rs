@@ -38,7 +38,7 @@ pub struct StopRule {
     /// Multiple of the best smoothed loss above which it stops; infinite: never.
     #[serde(with = "crate::number")]
     pub threshold: f64,
-    /// Whose smoothing and order of checks; `None`: RULE's debiased EMA(.9).
+    /// Whose smoothing and order of checks; `None`: the rule's debiased EMA(.9).
     pub profile: Option<crate::suggest::Profile>,
     /// Steps that are planned.
     pub planned_steps: u32,
