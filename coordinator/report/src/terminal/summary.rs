@@ -132,7 +132,10 @@ fn indented(text: &str, width: usize) -> Vec<String> {
 }
 
 fn notices(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
-    let bias = document.plan.as_ref().and_then(words::bias);
+    // It is about the number that is shown; a sweep that was broken off has none.
+    let shown = document.suggestion.is_some() || document.rule_value.is_some();
+    let plan = document.plan.as_ref().filter(|_| shown);
+    let bias = plan.and_then(words::bias);
     let mut lines: Vec<String> = bias.iter().flat_map(|text| indented(text, width)).collect();
     lines.extend(
         document

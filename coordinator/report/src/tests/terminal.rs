@@ -1,7 +1,8 @@
-use super::samples;
+use super::{samples, variants};
 use crate::files::Written;
 use crate::terminal::{Hyperparameter, hyperparameters, plan, summary};
 use rangefinder_sweep::curve::StopReason;
+use rangefinder_sweep::event::Outcome;
 use rangefinder_sweep::plan::Warning;
 
 fn written() -> Written {
@@ -183,4 +184,14 @@ fn a_loss_that_is_not_finite_among_ordinary_ones_points_at_the_data() {
     };
     assert!(hint(2.4));
     assert!(!hint(900.0), "it diverged");
+}
+
+#[test]
+fn a_split_without_a_number_says_nothing_of_its_bias() {
+    let split = variants::split(samples::sample("falls"), 4);
+    let of_bias = "such a split was measured";
+    let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(shown(&split, 80)).contains(of_bias));
+    let cancelled = variants::ended(split, 38, Outcome::Cancelled, StopReason::Cancelled);
+    assert!(!words(shown(&cancelled, 80)).contains(of_bias));
 }
