@@ -91,7 +91,7 @@ class Loop:
         self.seekable = hasattr(self.data, "__len__") and not isinstance(self.data, IterableDataset)
         self.samples = len(self.data) if self.seekable else 0
         if self.seekable and self.batch_size > self.samples:
-            raise mistake("batch_size", f"{self.batch_size} is more than the {self.samples} samples there are", "use less")
+            raise mistake("batch_size", f"{self.batch_size} is more than all {self.samples} samples", "use less")
         self.epoch_steps = self.samples // self.batch_size + (self.samples % self.batch_size > 0 and not spec.drop_last)
 
     def start(self, replica, first, end, device):
@@ -151,14 +151,16 @@ class Loop:
     def describe(self):
         try:
             self.start(0, 0, 1, "cpu")
-            initial = float(self.loss(0)[0])
+            loss, _ = self.loss(0)
+            if loss is None:
+                raise mistake("entry", "the data is empty", "let setup return data with at least one batch")
         except Exception as error:
             raise sorted_out(error, self.batch_size, loading=True)
         trained = [(name, weights) for name, weights in self.run.named_parameters() if weights.requires_grad]
         group = self.optimizer.param_groups[0]
         return pb.Described(
             parameters=[pb.Parameter(name=name, shape=list(weights.shape)) for name, weights in trained],
-            parameter_count=sum(weights.numel() for _, weights in trained), initial_loss=initial,
+            parameter_count=sum(weights.numel() for _, weights in trained), initial_loss=loss.item(),
             optimizer=type(self.optimizer).__name__.lower(), beta=group.get("betas", [group.get("momentum")])[0],
             seekable=self.seekable, replayable=self.seekable, samples=self.samples, steps_per_epoch=self.epoch_steps,
             effective_batch_size=self.batch_size)
@@ -170,7 +172,7 @@ class Loop:
             begun = time.perf_counter()
             loss, _ = self.loss(step)
             self.update(loss, 0.0)
-            losses.append(float(loss))
+            losses.append(loss.item())
             seconds.append(time.perf_counter() - begun)
             gradients.append(torch.cat([w.grad.flatten().cpu() for w in self.run.parameters() if w.grad is not None]))
         total, squares = sum(gradients), sum(float(gradient.square().sum()) for gradient in gradients)

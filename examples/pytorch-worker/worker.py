@@ -11,20 +11,19 @@ from pathlib import Path
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # The processes of a DataLoader do not speak it.
 import grpc
 import torch
-
 from loop import Loop, pb, services, sorted_out
 
 HOPELESS = {grpc.StatusCode[name] for name in (
-    "UNAUTHENTICATED", "PERMISSION_DENIED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "UNIMPLEMENTED", "ALREADY_EXISTS")}
-CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", -1),
-           ("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 5_000)]
+    "UNAUTHENTICATED", "PERMISSION_DENIED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "UNIMPLEMENTED",
+    "ALREADY_EXISTS")}
+CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0),
+           ("grpc.max_receive_message_length", -1), ("grpc.keepalive_time_ms", 10_000)]
 
 
 def end(code, message=""):
     """At once: a trainer that hangs would hold up any other way."""
     if message:
-        print(f"worker: {message}", file=sys.stderr)
-    sys.stderr.flush()
+        print(f"worker: {message}", file=sys.stderr, flush=True)
     os._exit(code)
 
 
@@ -43,11 +42,12 @@ class Session:
         self.entry, self.env, self.device = entry, env, env.get("RANGEFINDER_DEVICE", "auto")
         if self.device == "auto":
             self.device = "cuda:0" if torch.cuda.is_available() else "cpu"
-        self.changed, self.jobs, self.leases, self.ended, self.busy = threading.Condition(), queue.Queue(), {}, set(), None
-        self.heard, self.leave_at, self.stuck_at, self.loop, self.over = time.monotonic(), math.inf, math.inf, None, False
+        self.changed, self.jobs, self.leases, self.ended = threading.Condition(), queue.Queue(), {}, set()
+        self.busy, self.loop, self.over = None, None, False
+        self.heard, self.leave_at, self.stuck_at = time.monotonic(), math.inf, math.inf
         self.pace, self.life = 1.0, 0.0  # Seconds between heartbeats, and for which a lease lives; from Welcome.
         self.credential = env.get("RANGEFINDER_TOKEN") or Path(env["RANGEFINDER_TOKEN_FILE"]).read_text().strip()
-        self.incarnation = random.SystemRandom().getrandbits(64)
+        self.address, self.incarnation = env["RANGEFINDER_COORDINATOR"], random.SystemRandom().getrandbits(64)
 
     def train(self):
         """The trainer's thread: one job at a time."""
@@ -56,7 +56,7 @@ class Session:
             with self.changed:
                 lease, self.busy = self.leases.get(token), token
             try:
-                outcome = lease and self.work(lease, kind, order)
+                outcome = self.work(lease, kind, order) if lease and not lease.outcome else None
             except Exception as error:
                 failure = sorted_out(error, getattr(self.loop, "batch_size", order.trainer.batch_size), loading=False)
                 outcome = ("failed", failure.proto)
@@ -80,7 +80,7 @@ class Session:
             loss, samples = self.loop.loss(step)
             if loss is None:
                 return "finished", pb.Finished(reason=pb.FINISH_REASON_DATA_EXHAUSTED, end=step)
-            value = float(loss)
+            value = loss.item()
             if math.isfinite(value):
                 self.loop.update(loss, lr)
             with self.changed:
@@ -150,8 +150,7 @@ class Session:
         """Finish the task at hand in time, hand back the rest; a signal or Drain."""
         with self.changed:
             self.leave_at = min(self.leave_at, time.monotonic() + float(self.env.get("RANGEFINDER_DRAIN_SECONDS", 20)))
-            waiting = [lease for token, lease in self.leases.items() if token != self.busy]
-            self.hand_back(waiting, "the worker is leaving")
+            self.hand_back([one for token, one in self.leases.items() if token != self.busy], "the worker is leaving")
 
     def forget(self, token):
         self.leases.pop(token, None)
@@ -200,7 +199,7 @@ class Session:
     def run(self):
         """Connects, again and again, until told to leave. Returns the exit code and the last words."""
         threading.Thread(target=self.train, daemon=True).start()
-        address, pause = self.env["RANGEFINDER_COORDINATOR"], 0.05
+        address, pause, cause = self.address, 0.05, "the stream was closed"
         while True:
             with self.changed:
                 self.connection, self.welcomed, self.dialled = object(), False, time.monotonic()
@@ -211,28 +210,25 @@ class Session:
             with grpc.insecure_channel(address.removeprefix("http://"), CHANNEL) as channel:
                 self.call = services.WorkerServiceStub(channel).Connect(
                     self.outgoing(hello), metadata=[("authorization", f"Bearer {self.credential}")])
-                cause = "the coordinator closed the stream"
                 try:
                     for response in self.call:
                         self.on(response)
                         pause = 0.05 if self.welcomed else pause
                 except grpc.RpcError as error:
                     cause = f"{error.code().name}: {error.details()}"
-                    replaced = any(b"REPLACED" in bytes(value) for key, value in error.trailing_metadata() or () if key.endswith("-bin"))
-                    if error.code() in HOPELESS or replaced:
+                    if error.code() in HOPELESS or "REPLACED" in str(error.trailing_metadata()):
                         return 1, f"the coordinator at {address} refused this worker: {cause}"
             with self.changed:
-                now = time.monotonic()
-                self.connection = None
+                now, self.connection = time.monotonic(), None
                 self.check_time(now)
                 silence = now - self.heard
                 if self.over or now > self.leave_at:
                     return 0, ""
-                if silence > max(float(self.env.get("RANGEFINDER_RECONNECT_SECONDS", 60)), self.life * bool(self.leases)):
+                patience = float(self.env.get("RANGEFINDER_RECONNECT_SECONDS", 60))
+                if silence > max(patience, self.life if self.leases else 0):
                     return 1, f"no coordinator answered at {address} for {silence:.0f} s: {cause}"
-                if silence > self.life:
-                    for token in list(self.leases):
-                        self.forget(token)
+                for token in list(self.leases) if silence > self.life else []:
+                    self.forget(token)
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, 2)
 
@@ -240,14 +236,11 @@ class Session:
 def main():
     try:
         session = Session(sys.argv[1] if len(sys.argv) > 1 else "")
-        if not os.environ["RANGEFINDER_COORDINATOR"].startswith("http://"):
-            end(2, "RANGEFINDER_COORDINATOR has to be http://HOST:PORT")
     except (KeyError, OSError) as error:
         end(2, f"the environment does not say how to join ({error}): see docs/workers.md")
     signal.signal(signal.SIGTERM, session.leave)
     signal.signal(signal.SIGINT, session.leave)
-    if os.environ.get("RANGEFINDER_WATCH_STDIN") == "1":
-        # Its end is the coordinator's.
+    if os.environ.get("RANGEFINDER_WATCH_STDIN") == "1":  # Its end is the coordinator's.
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), end(0)), daemon=True).start()
     end(*session.run())
 

@@ -8,6 +8,7 @@ pub const fn of(number: i32) -> &'static str {
         70..=82 => return "Model and data",
         83..=86 => return "Optimizer",
         87..=89 => return "Evaluation",
+        96..=98 => return "Your own training loop",
         _ => {}
     }
     match number / 10 {

@@ -16,7 +16,7 @@ const HEADER: &str = "\
 ";
 
 /// Values of fields that have no default.
-const EXAMPLES: [(&str, &str); 19] = [
+const EXAMPLES: [(&str, &str); 21] = [
     ("targets", "\"targets.npy\""),
     ("input_keys", "[\"inputs\"]"),
     ("target_key", "\"targets\""),
@@ -36,6 +36,8 @@ const EXAMPLES: [(&str, &str); 19] = [
     ("eval_data", "\"validation.npz\""),
     ("eval_batches", "8"),
     ("eval_every", "1"),
+    ("entry", "\"module:setup\""),
+    ("custom_config", "'{\"width\": 32}'"),
 ];
 
 /// The configuration as TOML.

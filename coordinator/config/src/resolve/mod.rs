@@ -7,12 +7,14 @@
 //! - `parameters`: groups, frozen parameters, clipping, checkpoints.
 //! - `evaluation`: what is observed instead of the training loss.
 //! - `range`: the learning rates, the stop, the answer; the habits of other tools.
+//! - `custom`: a training loop of the user's own.
 //! - `place`: split, device, threads, workers.
 //! - `reading`: how a curve from elsewhere is read.
 //! - `mistakes`: what is gathered on the way.
 
 mod architecture;
 mod batch;
+mod custom;
 mod data;
 mod evaluation;
 mod mistakes;
@@ -47,8 +49,17 @@ pub fn resolve(
     workers: u32,
     cores: u32,
 ) -> Result<Resolved, Vec<FieldError>> {
-    let mut mistakes = Mistakes::default();
     let cores = cores.max(1);
+    if spec.entry.is_some() {
+        return custom::resolve(spec, workers, cores);
+    }
+    let mut mistakes = Mistakes::default();
+    mistakes.does_not_apply(
+        "custom_config",
+        spec.custom_config.is_some(),
+        "Rangefinder's own worker",
+        "a worker of your own (`--worker-command`, or `entry`)",
+    );
 
     place::workers(workers, cores, &mut mistakes);
     let model = model::model(&mut spec, &mut mistakes);
