@@ -10,7 +10,7 @@ SWEEP ?=
 # libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
 WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
 
-.PHONY: help sweep build test check install uninstall bench env clean
+.PHONY: help sweep build test test-python check install uninstall bench env clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,9 @@ install: build ## Installs both programs and libtorch under PREFIX (~/.local by 
 
 uninstall: ## Removes what `make install` put under PREFIX.
 	@$(PYTHON) scripts/install.py --remove "$(PREFIX)"
+
+test-python: ## Passes the tests of the PyTorch worker (fetches PyTorch for Python once, several GB).
+	@PYTHON=$(PYTHON) CARGO=$(CARGO) scripts/test-python
 
 bench: build ## Compares with torch-lr-finder, side by side (fetches PyTorch for Python, several GB).
 	@$(PYTHON) scripts/bench

@@ -17,7 +17,7 @@ const SPEC: &str = "rangefinder.v1.SweepSpec";
 /// Flags that may stand alone for `true`.
 const SWITCHES: [&str; 4] = ["nesterov", "shuffle", "drop_last", "deterministic"];
 /// Lists: one flag with values separated by commas.
-const LISTS: [&str; 2] = ["hidden_sizes", "input_keys"];
+const LISTS: [&str; 4] = ["hidden_sizes", "input_keys", "augment", "freeze"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=rangefinder");

@@ -1,16 +1,17 @@
 //! Finds the user's mistakes by running one batch, before any training.
 
-use rangefinder_data::Array;
+use rangefinder_data::Column;
 use rangefinder_session::trainer::Failure;
 use tch::{TchError, Tensor};
 
 use crate::failure;
-use crate::loss::Loss;
+use crate::evaluation;
+use crate::loss::Criterion;
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::{Batch, Samples};
 
-/// The loss of the first batch at the initial weights.
+/// The loss of the first step at the initial weights, where evaluation is asked for of that.
 ///
 /// # Errors
 /// A user's failure that names the field: no trainable parameters, data that do not fit the model,
@@ -19,6 +20,7 @@ use crate::samples::{Batch, Samples};
 pub(crate) fn first_loss(
     recipe: &Recipe,
     samples: &Samples,
+    other: Option<&Samples>,
     run: &mut Run,
 ) -> Result<f64, Failure> {
     if run.model.parameters.is_empty() {
@@ -31,14 +33,14 @@ pub(crate) fn first_loss(
     let training = |error: &TchError| failure::training(error, recipe.batch_size);
     let batch = run.batch(samples, 0).map_err(|error| training(&error))?;
     let output = forward(recipe, samples, run, &batch)?;
-    recipe.loss.check(&output, &batch.targets)?;
-    if recipe.loss == Loss::CrossEntropy {
-        let classes = output.size().get(1).copied();
-        samples.check_labels(classes)?;
+    let known = run.model.classes();
+    let classes = recipe.loss.check(&output, &batch.targets, known)?;
+    if recipe.loss.takes_classes() {
+        samples.check_labels(classes, recipe.loss.ignore_index)?;
     }
     let loss = recipe
         .loss
-        .of_output(&output, &batch.targets)
+        .of_output(&output, &batch.targets, known)
         .map_err(|error| {
             failure::user(
                 "loss",
@@ -56,18 +58,49 @@ pub(crate) fn first_loss(
     run.parameters
         .gradients(&loss)
         .map_err(|error| training(&error))?;
-    let value = loss
-        .f_reshape([])
-        .and_then(|loss| loss.f_double_value(&[]))
-        .map_err(|error| training(&error))?;
-    if !value.is_finite() {
-        return Err(failure::user(
-            "data",
-            format!("the loss of the first batch at the initial weights is {value}"),
+    let value = |loss: &Tensor| loss.f_reshape([])?.f_double_value(&[]);
+    let trained = value(&loss).map_err(|error| training(&error))?;
+    let finite = |value: f64, field: &str, of: &str| {
+        if value.is_finite() {
+            return Ok(value);
+        }
+        Err(failure::user(
+            field,
+            format!("the loss of {of} at the initial weights is {value}"),
             "look for NaN, infinities or very large numbers in the data, and scale the inputs",
-        ));
+        ))
+    };
+    finite(trained, "data", "the first batch")?;
+    let Some(other) = other else {
+        return Ok(trained);
+    };
+    check_evaluation(recipe, other, classes, run).map_err(evaluation::blame)?;
+    match run.evaluate().map_err(|error| training(&error))? {
+        Some(loss) => {
+            let value = value(&loss).map_err(|error| training(&error))?;
+            finite(value, "eval_data", "the evaluation data")
+        }
+        None => Ok(trained),
     }
-    Ok(value)
+}
+
+/// Whether the evaluation's data fit the model as those of training do.
+fn check_evaluation(
+    recipe: &Recipe,
+    other: &Samples,
+    classes: Option<i64>,
+    run: &Run,
+) -> Result<(), Failure> {
+    if recipe.loss.takes_classes() {
+        other.check_labels(classes, recipe.loss.ignore_index)?;
+    }
+    for batch in run.evaluation_batches() {
+        let output = tch::no_grad(|| forward(recipe, other, run, batch))?;
+        recipe
+            .loss
+            .check(&output, &batch.targets, run.model.classes())?;
+    }
+    Ok(())
 }
 
 fn forward(
@@ -77,7 +110,7 @@ fn forward(
     batch: &Batch,
 ) -> Result<Tensor, Failure> {
     let mut arguments: Vec<&Tensor> = batch.inputs.iter().collect();
-    if recipe.loss == Loss::Module {
+    if recipe.loss.criterion == Criterion::Module {
         arguments.push(&batch.targets);
     }
     run.model.forward(&arguments).map_err(|error| {
@@ -85,8 +118,8 @@ fn forward(
             return failure::training(&error, recipe.batch_size);
         }
         let reason = failure::sentence(&error);
-        let arrays: Vec<&Array> = match recipe.loss {
-            Loss::Module => samples.inputs().iter().chain([samples.targets()]).collect(),
+        let arrays: Vec<&Column> = match recipe.loss.criterion {
+            Criterion::Module => samples.inputs().iter().chain([samples.targets()]).collect(),
             _ => samples.inputs().iter().collect(),
         };
         let given = describe(&arrays, &arguments);
@@ -123,7 +156,7 @@ fn counted(arguments: usize) -> String {
 }
 
 /// The arguments as the model gets them, such as `inputs: Float [64, 1, 8, 8]`.
-fn describe(arrays: &[&Array], arguments: &[&Tensor]) -> String {
+fn describe(arrays: &[&Column], arguments: &[&Tensor]) -> String {
     arrays
         .iter()
         .zip(arguments)

@@ -15,6 +15,8 @@ pub struct Named {
 
 /// One parameter's place in a [`Buffer`].
 pub(crate) struct Slot {
+    /// The parameter's name; of tied ones the first.
+    pub name: String,
     pub offset: i64,
     pub len: i64,
     /// The variables that read this range. More than one where a model ties weights: libtorch may
@@ -38,7 +40,7 @@ pub(crate) type Gradients = Vec<Option<Tensor>>;
 
 impl FlatParameters {
     /// Moves the parameters into flat tensors. From now on the leaves are views of these.
-    pub(crate) fn adopt(parameters: &[Named]) -> Result<Self, TchError> {
+    pub(crate) fn adopt(parameters: &[&Named]) -> Result<Self, TchError> {
         let _guard = tch::no_grad_guard();
         let mut kinds: Vec<Kind> = Vec::new();
         for parameter in parameters {
@@ -50,11 +52,11 @@ impl FlatParameters {
         let buffers = kinds
             .into_iter()
             .map(|kind| {
-                let leaves = parameters
+                let same = parameters
                     .iter()
-                    .map(|p| &p.tensor)
-                    .filter(|t| t.kind() == kind);
-                Buffer::adopt(leaves)
+                    .copied()
+                    .filter(|p| p.tensor.kind() == kind);
+                Buffer::adopt(same)
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { buffers })
@@ -89,10 +91,10 @@ impl FlatParameters {
 }
 
 impl Buffer {
-    fn adopt<'a>(leaves: impl Iterator<Item = &'a Tensor>) -> Result<Self, TchError> {
+    fn adopt<'a>(parameters: impl Iterator<Item = &'a Named>) -> Result<Self, TchError> {
         let mut slots: Vec<Slot> = Vec::new();
         let mut offset = 0;
-        for leaf in leaves {
+        for Named { name, tensor: leaf } in parameters {
             let place = leaf.data_ptr();
             let tied = slots.iter_mut().find(|slot| {
                 slot.leaves
@@ -107,6 +109,7 @@ impl Buffer {
             }
             let len = leaf.size().iter().product();
             slots.push(Slot {
+                name: name.clone(),
                 offset,
                 len,
                 leaves: vec![leaf.shallow_clone()],

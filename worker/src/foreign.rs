@@ -6,11 +6,16 @@
     reason = "tensors over borrowed memory, the shim and libraries opened at run time have no safe interface"
 )]
 
+mod script;
+
+pub(crate) use script::ScriptModule;
+
 use std::error::Error as _;
 use std::ffi::{CStr, c_char, c_int};
 use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW, Symbol};
+use rangefinder_checkpoint::StoredTensor;
 use rangefinder_data::{Array, Bytes, Dtype};
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -68,14 +73,10 @@ impl Aliased {
     pub(crate) fn copy_to_gpu(&self, index: usize) -> Result<Tensor, TchError> {
         self.tensor.f_to_device(Device::Cuda(index))
     }
-
-    /// A copy of all samples as another kind.
-    pub(crate) fn copy_as(&self, kind: Kind) -> Result<Tensor, TchError> {
-        self.tensor.f_to_dtype(kind, false, true)
-    }
 }
 
-/// The tensor type of an array's elements.
+/// The tensor type of an array's elements. libtorch barely knows integers of 16 and 32 bits without
+/// a sign: they are held as those with one.
 pub(crate) fn kind(dtype: Dtype) -> Kind {
     match dtype {
         Dtype::F64 => Kind::Double,
@@ -83,11 +84,43 @@ pub(crate) fn kind(dtype: Dtype) -> Kind {
         Dtype::F16 => Kind::Half,
         Dtype::Bf16 => Kind::BFloat16,
         Dtype::I64 => Kind::Int64,
-        Dtype::I32 => Kind::Int,
-        Dtype::I16 => Kind::Int16,
+        Dtype::I32 | Dtype::U32 => Kind::Int,
+        Dtype::I16 | Dtype::U16 => Kind::Int16,
         Dtype::I8 => Kind::Int8,
         Dtype::U8 => Kind::Uint8,
         Dtype::Bool => Kind::Bool,
+    }
+}
+
+/// A copy of a checkpoint's tensor.
+pub(crate) fn tensor(stored: &StoredTensor) -> Result<Tensor, TchError> {
+    let kind = stored_kind(stored.dtype);
+    let shape = stored
+        .shape
+        .iter()
+        .map(|&n| i64::try_from(n).map_err(|_| TchError::Shape(format!("dimension {n}"))))
+        .collect::<Result<Vec<_>, _>>()?;
+    let elements = stored.shape.iter().product::<usize>();
+    if elements * stored.dtype.size() != stored.bytes.len() {
+        return Err(TchError::Shape(format!("{} bytes", stored.bytes.len())));
+    }
+    // Copies as many bytes, whatever their alignment.
+    Tensor::f_from_data_size(&stored.bytes, &shape, kind)
+}
+
+fn stored_kind(dtype: rangefinder_checkpoint::Dtype) -> Kind {
+    use rangefinder_checkpoint::Dtype as Stored;
+    match dtype {
+        Stored::F64 => Kind::Double,
+        Stored::F32 => Kind::Float,
+        Stored::F16 => Kind::Half,
+        Stored::Bf16 => Kind::BFloat16,
+        Stored::I64 => Kind::Int64,
+        Stored::I32 => Kind::Int,
+        Stored::I16 => Kind::Int16,
+        Stored::I8 => Kind::Int8,
+        Stored::U8 => Kind::Uint8,
+        Stored::Bool => Kind::Bool,
     }
 }
 

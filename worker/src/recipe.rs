@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use rangefinder_data::Source;
+use rangefinder_data::{Augmentation, Source};
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Failure;
 
 use crate::failure;
-use crate::loss::Loss;
-use crate::optimizer::Algorithm;
+use crate::loss::{Criterion, Loss};
+use crate::model::gpt;
+use crate::optimizer::Plan;
 
 /// What to train, on what, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,13 +17,29 @@ pub(crate) struct Recipe {
     pub model: ModelSource,
     pub data: Source,
     pub loss: Loss,
-    pub optimizer: Algorithm,
+    pub optimizer: Plan,
     pub batch_size: u32,
     pub shuffle: bool,
     pub drop_last: bool,
     pub seed: u64,
     pub threads: u32,
     pub deterministic: bool,
+    /// How images are varied while training.
+    pub augmentation: Augmentation,
+    /// Weights to start from.
+    pub weights: Option<PathBuf>,
+    /// Patterns of parameters that are not trained.
+    pub freeze: Vec<String>,
+    pub evaluation: Option<Evaluation>,
+}
+
+/// What is observed instead of the training loss.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Evaluation {
+    pub data: Source,
+    pub batches: u32,
+    /// Optimizer steps in a global step.
+    pub every: u32,
 }
 
 /// Where a model comes from.
@@ -32,6 +49,10 @@ pub(crate) enum ModelSource {
     Mlp { hidden: Vec<i64> },
     /// Blocks of convolutions with these numbers of channels.
     Cnn { channels: Vec<i64> },
+    /// torchvision's, with this many channels in the first stage.
+    ResNet18 { width: i64 },
+    /// A decoder of these sizes.
+    Gpt(gpt::Sizes),
     /// A file that PyTorch saved.
     TorchScript { path: PathBuf },
 }
@@ -50,23 +71,29 @@ impl Recipe {
         let optimizer = spec.optimizer.clone().unwrap_or_default();
         let recipe = Self {
             model: ModelSource::parse(spec.trainer.as_ref())?,
-            data: Source {
-                source: data.source,
-                targets: data.targets,
-                input_keys: data.input_keys,
-                target_key: data.target_key,
-            },
-            loss: Loss::parse(&spec.loss)?,
-            optimizer: Algorithm::parse(&optimizer)?,
+            data: source(data),
+            loss: Loss::parse(spec)?,
+            optimizer: Plan::parse(&optimizer)?,
             batch_size: spec.batch_size,
             shuffle: spec.shuffle,
             drop_last: spec.drop_last,
             seed: spec.seed,
             threads: spec.threads,
             deterministic: spec.deterministic,
+            weights: (!spec.weights.is_empty()).then(|| PathBuf::from(&spec.weights)),
+            freeze: spec.freeze.clone(),
+            augmentation: augmentation(spec.data.as_ref()),
+            evaluation: spec.evaluation.as_ref().map(Evaluation::parse).transpose()?,
         };
         let builtin = !matches!(recipe.model, ModelSource::TorchScript { .. });
-        if builtin && recipe.loss == Loss::Module {
+        if builtin && recipe.loss.criterion == Criterion::Nll {
+            return Err(failure::user(
+                "loss",
+                "nll needs a model that returns log-probabilities, which a built-in model does not",
+                "use cross_entropy, which takes logits",
+            ));
+        }
+        if builtin && recipe.loss.criterion == Criterion::Module {
             return Err(failure::user(
                 "loss",
                 "the loss `module` needs a model that returns its loss, which a built-in model does not",
@@ -75,6 +102,71 @@ impl Recipe {
         }
         Ok(recipe)
     }
+}
+
+fn augmentation(data: Option<&v1::Data>) -> Augmentation {
+    let asked = data.and_then(|data| data.augmentation).unwrap_or_default();
+    Augmentation {
+        crop: (asked.crop > 0).then_some(asked.crop),
+        flip: asked.flip,
+    }
+}
+
+fn source(data: v1::Data) -> Source {
+    Source {
+        source: data.source,
+        targets: data.targets,
+        input_keys: data.input_keys,
+        target_key: data.target_key,
+        token_dtype: data.token_dtype,
+        context: data.context,
+        target_column: data.target_column,
+        target_type: data.target_type,
+    }
+}
+
+impl Evaluation {
+    fn parse(spec: &v1::Evaluation) -> Result<Self, Failure> {
+        for (field, value) in [("eval_batches", spec.batches), ("eval_every", spec.every)] {
+            if value == 0 {
+                return Err(failure::user(
+                    field,
+                    format!("{field} is 0"),
+                    "use a value of at least 1",
+                ));
+            }
+        }
+        Ok(Self {
+            data: source(spec.data.clone().unwrap_or_default()),
+            batches: spec.batches,
+            every: spec.every,
+        })
+    }
+}
+
+/// A size, or the default for 0.
+fn or(size: u32, default: i64) -> i64 {
+    match size {
+        0 => default,
+        size => size.into(),
+    }
+}
+
+fn gpt_sizes(builtin: &v1::Builtin) -> Result<gpt::Sizes, Failure> {
+    let (heads, width) = (or(builtin.heads, 6), or(builtin.width, 384));
+    if width % heads != 0 {
+        return Err(failure::user(
+            "heads",
+            format!("{heads} heads cannot share a width of {width} evenly"),
+            "use a width that is a multiple of the heads",
+        ));
+    }
+    Ok(gpt::Sizes {
+        layers: or(builtin.layers, 6),
+        heads,
+        width,
+        vocabulary: (builtin.vocabulary > 0).then(|| builtin.vocabulary.into()),
+    })
 }
 
 impl ModelSource {
@@ -98,10 +190,14 @@ impl ModelSource {
                     "cnn" => Ok(Self::Cnn {
                         channels: sizes(&[32, 64])?,
                     }),
+                    "resnet18" => Ok(Self::ResNet18 {
+                        width: or(builtin.width, 64),
+                    }),
+                    "gpt" => gpt_sizes(builtin).map(Self::Gpt),
                     other => Err(failure::user(
                         "model",
                         format!("there is no built-in model `{other}`"),
-                        "use mlp, cnn, or the path of a TorchScript file",
+                        "use mlp, cnn, resnet18, gpt, or the path of a TorchScript file",
                     )),
                 }
             }
@@ -113,12 +209,12 @@ impl ModelSource {
             Some(Trainer::Custom(custom)) => Err(failure::user(
                 "model",
                 format!("this worker has no training loop `{}`", custom.entry),
-                "use mlp, cnn, or the path of a TorchScript file",
+                "use mlp, cnn, resnet18, gpt, or the path of a TorchScript file",
             )),
             Some(Trainer::Torchscript(_)) | None => Err(failure::user(
                 "model",
                 "no model was given",
-                "use mlp, cnn, or the path of a TorchScript file",
+                "use mlp, cnn, resnet18, gpt, or the path of a TorchScript file",
             )),
         }
     }

@@ -1,15 +1,17 @@
 //! One task in training: model, optimizer and the order of the data, from the initial weights on.
 
-use rangefinder_data::BatchOrder;
+use rangefinder_data::{Augmentation, BatchOrder};
 use rangefinder_session::trainer::{Failure, StepLoss};
 use tch::{Device, TchError, Tensor};
 
+use crate::augment;
+use crate::evaluation::Evaluation;
 use crate::failure;
-use crate::flat::{FlatParameters, Gradients};
+use crate::flat::{FlatParameters, Gradients, Named};
 use crate::loss::Loss;
 use crate::model::Model;
 use crate::noise;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, restore};
 use crate::recipe::Recipe;
 use crate::samples::{Batch, Kinds, Samples};
 
@@ -24,9 +26,12 @@ pub(crate) struct Run {
     order: BatchOrder,
     kinds: Kinds,
     loss: Loss,
+    /// What is observed instead of the training loss.
+    evaluation: Option<Evaluation>,
     device: Device,
     seed: u64,
     replica: u32,
+    augmentation: Augmentation,
     batch_size: u32,
     indices: Vec<i64>,
     /// Steps whose losses are still on the device, and those losses.
@@ -38,6 +43,7 @@ impl Run {
     pub(crate) fn new(
         recipe: &Recipe,
         samples: &Samples,
+        evaluated: Option<&Samples>,
         model: Model,
         device: Device,
         replica: u32,
@@ -57,10 +63,16 @@ impl Run {
             float,
             targets: recipe.loss.target_kind(stored, float)?,
         };
-        let parameters = FlatParameters::adopt(&model.parameters)
-            .map_err(|error| failure::training(&error, recipe.batch_size))?;
+        let (parameters, optimizer) = prepare(recipe, &model)?;
+        let evaluation = match (&recipe.evaluation, evaluated) {
+            (Some(asked), Some(samples)) => {
+                Some(Evaluation::new(recipe, asked, samples, float, device)?)
+            }
+            _ => None,
+        };
         Ok(Self {
-            optimizer: Optimizer::new(recipe.optimizer.clone(), &parameters),
+            optimizer,
+            evaluation,
             model,
             parameters,
             order,
@@ -69,6 +81,7 @@ impl Run {
             device,
             seed: recipe.seed,
             replica,
+            augmentation: recipe.augmentation,
             batch_size: recipe.batch_size,
             indices: Vec::new(),
             waiting: Vec::new(),
@@ -83,7 +96,9 @@ impl Run {
     pub(crate) fn batch(&mut self, samples: &Samples, step: u64) -> Result<Batch, TchError> {
         self.order.fill(step, &mut self.indices);
         tch::manual_seed(noise::seed_of_step(self.seed, self.replica, step));
-        samples.batch(&self.indices, self.kinds, self.device)
+        let mut batch = samples.batch(&self.indices, self.kinds, self.device)?;
+        augment::apply(self.augmentation, &mut batch, self.seed, self.replica, step)?;
+        Ok(batch)
     }
 
     /// The loss of a batch and its gradients, one list per flat buffer.
@@ -113,7 +128,7 @@ impl Run {
             step,
             lr,
             loss: f64::NAN,
-            samples: self.order.batch_len(step),
+            samples: self.samples_of(step),
         };
         self.waiting.push((entry, loss));
         if self.device == Device::Cpu || self.waiting.len() >= STEPS_PER_READ {
@@ -122,7 +137,47 @@ impl Run {
         Ok(())
     }
 
+    /// The loss of the evaluation at the weights as they are, if there is an evaluation.
+    pub(crate) fn evaluate(&mut self) -> Result<Option<Tensor>, TchError> {
+        self.evaluation
+            .as_ref()
+            .map(|evaluation| evaluation.loss(&mut self.model, self.loss))
+            .transpose()
+    }
+
+    pub(crate) fn evaluation_batches(&self) -> impl Iterator<Item = &Batch> {
+        self.evaluation.iter().flat_map(Evaluation::batches)
+    }
+
+    /// Optimizer steps in a global step.
+    fn every(&self) -> u64 {
+        self.evaluation.as_ref().map_or(1, |evaluation| evaluation.every)
+    }
+
+    /// Samples that a global step trains on.
+    fn samples_of(&self, step: u64) -> u32 {
+        (step * self.every()..(step + 1) * self.every())
+            .map(|step| self.order.batch_len(step))
+            .fold(0, u32::saturating_add)
+    }
+
+    /// Global steps in an epoch.
+    pub(crate) fn steps_per_epoch(&self) -> u64 {
+        self.order.steps_per_epoch().div_ceil(self.every())
+    }
+
+    /// One global step: the loss that is observed, before its update or updates.
     fn train(&mut self, samples: &Samples, step: u64, lr: f64) -> Result<Tensor, TchError> {
+        let Some(observed) = self.evaluate()? else {
+            return self.optimize(samples, step, lr);
+        };
+        for step in step * self.every()..(step + 1) * self.every() {
+            self.optimize(samples, step, lr)?;
+        }
+        Ok(observed)
+    }
+
+    fn optimize(&mut self, samples: &Samples, step: u64, lr: f64) -> Result<Tensor, TchError> {
         let batch = self.batch(samples, step)?;
         let (loss, gradients) = self.gradients(&batch)?;
         self.update(&gradients, lr)?;
@@ -141,6 +196,36 @@ impl Run {
         );
         Ok(())
     }
+}
+
+/// The parameters in flat tensors, those of a group side by side, and their optimizer.
+fn prepare(
+    recipe: &Recipe,
+    model: &Model,
+) -> Result<(FlatParameters, Optimizer), Failure> {
+    let trouble = |error: TchError| failure::training(&error, recipe.batch_size);
+    let plan = &recipe.optimizer;
+    let trainable: Vec<String> = model.parameters.iter().map(|p| p.name.clone()).collect();
+    plan.check(&trainable)?;
+    let mut sorted: Vec<&Named> = model.parameters.iter().collect();
+    sorted.sort_by_key(|parameter| plan.group_of(&parameter.name));
+    let parameters = FlatParameters::adopt(&sorted).map_err(trouble)?;
+    let mut optimizer = Optimizer::new(plan, &parameters).map_err(trouble)?;
+    if let Some(path) = &plan.state {
+        let slots = || parameters.buffers.iter().flat_map(|buffer| &buffer.slots);
+        let expected: Vec<restore::Expected<'_>> = model
+            .parameters
+            .iter()
+            .filter(|parameter| slots().any(|slot| slot.name == parameter.name))
+            .map(|parameter| restore::Expected {
+                name: &parameter.name,
+                shape: parameter.tensor.size(),
+            })
+            .collect();
+        let memories = restore::read(path, plan, &expected, &model.all_names)?;
+        optimizer.restore(&parameters, &memories).map_err(trouble)?;
+    }
+    Ok((parameters, optimizer))
 }
 
 fn read(waiting: &[(StepLoss, Tensor)]) -> Result<Vec<f64>, TchError> {

@@ -1,12 +1,13 @@
 //! The data as tensors: batches by index, on the CPU or on a GPU.
 
-use rangefinder_data::{Array, Dataset, Dtype};
+use std::cell::Cell;
+
+use rangefinder_data::{Column, Dataset, Dtype, Labels, Outside};
 use rangefinder_session::trainer::Failure;
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::column::HostColumn;
 use crate::failure;
-use crate::foreign::Aliased;
-use crate::loss::IGNORED_CLASS;
 
 /// Data up to this size is copied to a GPU once; of larger data each batch is.
 const RESIDENT_LIMIT_BYTES: usize = 2 << 30;
@@ -14,7 +15,10 @@ const RESIDENT_LIMIT_BYTES: usize = 2 << 30;
 /// Inputs and targets of all samples.
 pub(crate) struct Samples {
     dataset: Dataset,
-    columns: Vec<Column>,
+    columns: Vec<Stored>,
+    /// The range of the labels, read once, since it takes reading all of them.
+    /// With the ignored index that it was read for.
+    labels: Cell<Option<(i64, Option<Labels>)>>,
 }
 
 /// Inputs and targets of one step, each with the batch as its first dimension.
@@ -32,9 +36,9 @@ pub(crate) struct Kinds {
     pub targets: Kind,
 }
 
-/// One array.
-struct Column {
-    host: Aliased,
+/// One column.
+struct Stored {
+    host: HostColumn,
     /// A copy on the GPU.
     resident: Option<Tensor>,
 }
@@ -45,26 +49,30 @@ impl Samples {
             .inputs()
             .iter()
             .chain([dataset.targets()])
-            .map(|array| {
-                Ok(Column {
-                    host: Aliased::new(array)?,
+            .map(|column| {
+                Ok(Stored {
+                    host: HostColumn::new(column)?,
                     resident: None,
                 })
             })
             .collect::<Result<_, TchError>>()
             .map_err(|error| failure::worker(failure::sentence(&error)))?;
-        Ok(Self { dataset, columns })
+        Ok(Self {
+            dataset,
+            columns,
+            labels: Cell::new(None),
+        })
     }
 
     pub(crate) fn count(&self) -> u64 {
         self.dataset.samples()
     }
 
-    pub(crate) fn inputs(&self) -> &[Array] {
+    pub(crate) fn inputs(&self) -> &[Column] {
         self.dataset.inputs()
     }
 
-    pub(crate) fn targets(&self) -> &Array {
+    pub(crate) fn targets(&self) -> &Column {
         self.dataset.targets()
     }
 
@@ -73,8 +81,8 @@ impl Samples {
         let Device::Cuda(index) = device else {
             return Ok(());
         };
-        let arrays = self.dataset.inputs().iter().chain([self.dataset.targets()]);
-        let bytes: usize = arrays.map(|array| array.bytes().len()).sum();
+        let columns = self.dataset.inputs().iter().chain([self.dataset.targets()]);
+        let bytes: usize = columns.map(Column::len_bytes).sum();
         if bytes > RESIDENT_LIMIT_BYTES {
             return Ok(());
         }
@@ -95,14 +103,13 @@ impl Samples {
         kinds: Kinds,
         device: Device,
     ) -> Result<Batch, TchError> {
-        let host = Tensor::f_from_slice(indices)?;
-        let on_device = host.f_to_device(device)?;
-        let select = |column: &Column, kind: Kind| {
+        let on_device = Tensor::f_from_slice(indices)?.f_to_device(device)?;
+        let select = |column: &Stored, kind: Kind| {
             let selected = match &column.resident {
                 Some(resident) if device.is_cuda() => resident.f_index_select(0, &on_device)?,
-                _ => column.host.select(&host)?.f_to_device(device)?,
+                _ => column.host.select(indices)?.f_to_device(device)?,
             };
-            selected.f_to_kind(kind)
+            column.host.convert(&selected, kind)
         };
         let (targets, inputs) = self
             .columns
@@ -119,26 +126,68 @@ impl Samples {
         })
     }
 
+    /// The largest token of the first input.
+    ///
+    /// # Errors
+    /// A user's failure that names the first token which is negative, or at or above `vocabulary`.
+    pub(crate) fn check_tokens(&self, vocabulary: Option<i64>) -> Result<i64, Failure> {
+        // No token is ignored as an input.
+        const NONE: i64 = i64::MIN;
+        let Some(tokens) = self.inputs().first() else {
+            return Ok(0);
+        };
+        let valid = 0..vocabulary.unwrap_or(i64::MAX);
+        let Some(found) = tokens.labels(NONE) else {
+            return Ok(0);
+        };
+        if valid.contains(&found.smallest) && valid.contains(&found.largest) {
+            return Ok(found.largest);
+        }
+        let Some(Outside { sample, label }) = tokens.first_outside(&valid, NONE) else {
+            return Ok(found.largest);
+        };
+        let expected = match vocabulary {
+            Some(vocabulary) => format!("0 to {}", vocabulary - 1),
+            None => "0 or more".to_owned(),
+        };
+        Err(failure::user(
+            if vocabulary.is_some() { "vocabulary" } else { "data" },
+            format!(
+                "token out of range: `{}` of sample {sample} has {label}, expected {expected}",
+                tokens.name()
+            ),
+            "number the tokens from 0, and let vocabulary be as large as their number",
+        ))
+    }
+
     /// The largest class index; `None` when every sample is ignored.
     ///
     /// # Errors
     /// A user's failure that names the first index which is negative, or at or above `classes`.
-    pub(crate) fn check_labels(&self, classes: Option<i64>) -> Result<Option<i64>, Failure> {
-        let labels = self
-            .columns
-            .last()
-            .ok_or_else(|| failure::worker("data without targets"))?;
-        let (first_bad, largest) = labels
-            .host
-            .copy_as(Kind::Int64)
-            .and_then(|labels| survey(&labels, classes))
-            .map_err(|error| failure::worker(failure::sentence(&error)))?;
-        let Some((at, label)) = first_bad else {
-            return Ok((largest >= 0).then_some(largest));
+    pub(crate) fn check_labels(
+        &self,
+        classes: Option<i64>,
+        ignored: i64,
+    ) -> Result<Option<i64>, Failure> {
+        let targets = self.targets();
+        let labels = match self.labels.get() {
+            Some((same, labels)) if same == ignored => labels,
+            _ => targets.labels(ignored),
         };
-        let shape = self.targets().shape();
-        let per_sample = shape[1..].iter().product::<usize>().max(1);
-        let sample = usize::try_from(at).unwrap_or(0) / per_sample;
+        self.labels.set(Some((ignored, labels)));
+        let Some(Labels { smallest, largest }) = labels else {
+            return Ok(None);
+        };
+        let valid = 0..classes.unwrap_or(i64::MAX);
+        let fits = valid.contains(&smallest) && valid.contains(&largest);
+        let outside = if fits {
+            None
+        } else {
+            targets.first_outside(&valid, ignored)
+        };
+        let Some(Outside { sample, label }) = outside else {
+            return Ok(Some(largest));
+        };
         let expected = match classes {
             Some(classes) => format!("0 to {} ({classes} classes)", classes - 1),
             None => "0 or more".to_owned(),
@@ -154,30 +203,11 @@ impl Samples {
     }
 }
 
-/// The position and value of the first label out of range, and the largest label of all.
-fn survey(labels: &Tensor, classes: Option<i64>) -> Result<(Option<(i64, i64)>, i64), TchError> {
-    let labels = labels.f_reshape([-1])?;
-    let mut bad = labels.f_lt(0)?;
-    if let Some(classes) = classes {
-        bad = bad.f_logical_or(&labels.f_ge(classes)?)?;
-    }
-    let bad = bad
-        .f_logical_and(&labels.f_ne(IGNORED_CLASS)?)?
-        .f_nonzero()?;
-    let first_bad = if bad.numel() == 0 {
-        None
-    } else {
-        let at = bad.f_int64_value(&[0, 0])?;
-        Some((at, labels.f_int64_value(&[at])?))
-    };
-    Ok((first_bad, labels.f_max()?.f_int64_value(&[])?))
-}
-
 /// The type in which an input is given to the model.
 fn input_kind(stored: Dtype, float: Kind) -> Kind {
     match stored {
         Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::Bf16 | Dtype::U8 => float,
-        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 => Kind::Int64,
+        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U16 | Dtype::U32 => Kind::Int64,
         Dtype::Bool => Kind::Bool,
     }
 }

@@ -9,7 +9,7 @@ use tch::{Cuda, Device};
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::Samples;
-use crate::{check, failure, foreign, model::Blueprint, probe};
+use crate::{augment, check, evaluation, failure, foreign, model::Blueprint, probe};
 
 /// libtorch's generators belong to the process. A call that seeds them and draws from them keeps
 /// other trainers of this process away, whose steps would otherwise draw from its seed.
@@ -31,6 +31,8 @@ struct Loaded {
     spec: v1::TrainerSpec,
     recipe: Recipe,
     samples: Samples,
+    /// Data of the evaluation.
+    evaluated: Option<Samples>,
     blueprint: Blueprint,
 }
 
@@ -65,11 +67,21 @@ impl Loaded {
             Some(previous) if previous.recipe.data == recipe.data => previous.samples,
             _ => Samples::new(rangefinder_data::load(&recipe.data).map_err(failure::data)?)?,
         };
+        let evaluated = recipe
+            .evaluation
+            .as_ref()
+            .map(|evaluation| {
+                let data = rangefinder_data::load(&evaluation.data).map_err(failure::data);
+                data.and_then(Samples::new).map_err(evaluation::blame)
+            })
+            .transpose()?;
+        augment::check(recipe.augmentation, &samples)?;
         let blueprint = Blueprint::read(&recipe, &samples)?;
         Ok(Self {
             spec: spec.clone(),
             recipe,
             samples,
+            evaluated,
             blueprint,
         })
     }
@@ -88,9 +100,15 @@ impl Loaded {
             .map_err(|error| failure::training(&error, batch_size))?;
         let model = self
             .blueprint
-            .build(self.recipe.seed, device)
-            .map_err(|error| failure::training(&error, batch_size))?;
-        Run::new(&self.recipe, &self.samples, model, device, replica)
+            .build(&self.recipe, device)?;
+        Run::new(
+            &self.recipe,
+            &self.samples,
+            self.evaluated.as_ref(),
+            model,
+            device,
+            replica,
+        )
     }
 }
 
@@ -100,7 +118,12 @@ impl Trainer for TorchTrainer {
         self.run = None;
         let loaded = self.load(spec)?;
         let mut run = loaded.start(Device::Cpu, 0)?;
-        let initial_loss = check::first_loss(&loaded.recipe, &loaded.samples, &mut run)?;
+        let initial_loss = check::first_loss(
+            &loaded.recipe,
+            &loaded.samples,
+            loaded.evaluated.as_ref(),
+            &mut run,
+        )?;
         let parameters: Vec<v1::Parameter> = run
             .model
             .parameters
@@ -115,12 +138,12 @@ impl Trainer for TorchTrainer {
             parameter_count: run.parameters.count(),
             parameters,
             initial_loss,
-            optimizer: loaded.recipe.optimizer.name().to_owned(),
-            beta: Some(loaded.recipe.optimizer.beta()),
+            optimizer: loaded.recipe.optimizer.algorithm.name().to_owned(),
+            beta: Some(loaded.recipe.optimizer.algorithm.beta()),
             seekable: true,
             replayable: true,
             samples: loaded.samples.count(),
-            steps_per_epoch: run.order().steps_per_epoch(),
+            steps_per_epoch: run.steps_per_epoch(),
             effective_batch_size: u64::from(loaded.recipe.batch_size),
         })
     }

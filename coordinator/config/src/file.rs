@@ -139,6 +139,12 @@ pub fn overlay(spec: &mut v1::SweepSpec, over: &v1::SweepSpec) {
     if !over.input_keys.is_empty() {
         spec.input_keys.clear();
     }
+    if !over.freeze.is_empty() {
+        spec.freeze.clear();
+    }
+    if !over.groups.is_empty() {
+        spec.groups.clear();
+    }
     // Merging encoded messages is what protobuf defines as "set fields win"; what was encoded just
     // now always decodes.
     let merged = spec.merge(over.encode_to_vec().as_slice());
@@ -216,6 +222,7 @@ fn expected(field: &Field) -> &'static str {
         (_, Kind::Text) => "text",
         (_, Kind::Number) => "a number",
         (_, Kind::Integer) if field.name == "seed" => "an integer from 0 to below 2^64",
+        (_, Kind::Integer) if field.name == "ignore_index" => "an integer",
         (_, Kind::Integer) => "an integer from 0 to below 2^32",
         (_, Kind::Bool) => "true or false",
         (_, Kind::Texts) => "a list of texts",
@@ -315,7 +322,7 @@ mod tests {
             .collect();
         assert_eq!(
             lists,
-            ["hidden_sizes", "input_keys"],
+            ["hidden_sizes", "freeze", "input_keys", "groups"],
             "overlay() must know every list"
         );
     }

@@ -16,15 +16,28 @@ const HEADER: &str = "\
 ";
 
 /// Values of fields that have no default.
-const EXAMPLES: [(&str, &str); 8] = [
+const EXAMPLES: [(&str, &str); 21] = [
     ("targets", "\"targets.npy\""),
     ("input_keys", "[\"inputs\"]"),
     ("target_key", "\"targets\""),
+    ("global_batch_size", "512"),
     ("segments", "4"),
     ("replicas", "4"),
     ("profile", "\"lightning\""),
     ("skip_begin", "10"),
     ("skip_end", "1"),
+    ("vocabulary", "256"),
+    ("weights", "\"model.safetensors\""),
+    ("freeze", "[\"layer1.*\"]"),
+    ("groups", "[\"head.*:lr=10,weight_decay=0\"]"),
+    ("clip_norm", "1.0"),
+    ("clip_value", "1.0"),
+    ("optimizer_state", "\"optimizer.pt\""),
+    ("eval_data", "\"validation.npz\""),
+    ("eval_batches", "8"),
+    ("eval_every", "1"),
+    ("entry", "\"module:setup\""),
+    ("custom_config", "'{\"width\": 32}'"),
 ];
 
 /// The configuration as TOML.
@@ -69,7 +82,11 @@ fn variants() -> Vec<serde_json::Value> {
         (r#"{"optimizer": "sgd"}"#, 1),
         (r#"{"optimizer": "rmsprop"}"#, 1),
         (r#"{"model": "cnn"}"#, 1),
+        (r#"{"model": "resnet18"}"#, 1),
+        (r#"{"model": "gpt"}"#, 1),
+        (r#"{"loss": "mse"}"#, 1),
         (r#"{"device": "cpu"}"#, 1),
+        (r#"{"global_batch_size": 512}"#, 1),
     ];
     choices
         .into_iter()

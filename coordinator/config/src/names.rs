@@ -6,15 +6,34 @@ use rangefinder_sweep::suggest::profiles::FASTAI_METHODS;
 use rangefinder_sweep::suggest::{Method, Profile};
 
 /// Built-in models.
-pub const MODELS: [&str; 2] = ["mlp", "cnn"];
+pub const MODELS: [&str; 4] = ["mlp", "cnn", "resnet18", "gpt"];
 /// Embedded data.
 pub const DATA: [&str; 1] = ["digits"];
 /// Endings of files of data.
-pub const DATA_FILES: [&str; 3] = [".npz", ".safetensors", ".npy"];
+pub const DATA_FILES: [&str; 7] = [
+    ".npz",
+    ".safetensors",
+    ".npy",
+    ".csv",
+    ".bin",
+    "-ubyte",
+    ".idx",
+];
 /// Losses.
-pub const LOSSES: [&str; 3] = ["cross_entropy", "mse", "module"];
+pub const LOSSES: [&str; 7] = [
+    "cross_entropy",
+    "nll",
+    "bce_with_logits",
+    "mse",
+    "l1",
+    "smooth_l1",
+    "module",
+];
 /// Optimizers.
 pub const OPTIMIZERS: [&str; 4] = ["sgd", "adam", "adamw", "rmsprop"];
+
+/// Arithmetics of the model.
+pub const PRECISIONS: [&str; 3] = ["fp32", "tf32", "bf16"];
 
 /// How the learning rate grows.
 #[must_use]

@@ -41,6 +41,10 @@ pub(super) struct RequestArgs {
         help_heading = "Run"
     )]
     pub(super) workers: u32,
+    /// Command that starts a worker of your own, split as a shell splits words, such as "python
+    /// worker.py module:setup"; it brings its model, data and optimizer.
+    #[arg(long, value_name = "COMMAND", help_heading = "Run")]
+    pub(super) worker_command: Option<String>,
     /// Read the specification from a file (.toml, .yaml, .json); flags win over it.
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(super) config: Option<PathBuf>,
@@ -90,7 +94,12 @@ pub(super) struct SweepArgs {
     #[command(flatten)]
     pub(super) limits: LimitArgs,
     /// The program of the workers, instead of the one that is installed with this one.
-    #[arg(long, value_name = "FILE", hide = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        hide = true,
+        conflicts_with = "worker_command"
+    )]
     pub(super) worker_program: Option<PathBuf>,
 }
 

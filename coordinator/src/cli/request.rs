@@ -16,7 +16,28 @@ pub(super) fn resolved(args: RequestArgs) -> Result<Resolved, Trouble> {
         flags.shuffle = Some(false);
     }
     file::overlay(&mut spec, &flags);
+    if args.worker_command.is_some() {
+        // The command says what is trained, unless the specification does.
+        spec.entry.get_or_insert_default();
+    }
     resolve(spec, args.workers, cores()).map_err(|errors| Trouble::fields(&errors))
+}
+
+/// The words of `--worker-command`, none where it is not given.
+pub(super) fn worker_command(command: Option<&str>) -> Result<Vec<String>, Trouble> {
+    let Some(command) = command else {
+        return Ok(Vec::new());
+    };
+    match shlex::split(command) {
+        Some(words) if !words.is_empty() => Ok(words),
+        Some(_) => Err(Trouble::input(
+            "--worker-command: is empty\n  give a command such as \"python worker.py module:setup\"",
+        )),
+        None => Err(Trouble::input(format!(
+            "--worker-command: `{command}` has a quote that is not closed, or ends in a backslash\n  \
+             quote it as for a shell"
+        ))),
+    }
 }
 
 /// CPU cores that this process may use; 1 where that is not known.

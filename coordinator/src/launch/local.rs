@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Options {
     /// The worker program.
     pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
     /// Where the coordinator listens.
     pub coordinator: SocketAddr,
     /// What the workers show there.
@@ -44,6 +46,7 @@ impl Options {
     pub fn new(program: PathBuf, coordinator: SocketAddr, credential: Credential) -> Self {
         Self {
             program,
+            arguments: Vec::new(),
             coordinator,
             credential,
             environment: Vec::new(),
@@ -60,6 +63,7 @@ impl Options {
     fn spawn(&self, worker: &WorkerId, placement: &Placement) -> Result<Process, Error> {
         let mut command = Command::new(&self.program);
         command
+            .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env(
                 "RANGEFINDER_COORDINATOR",

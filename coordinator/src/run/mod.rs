@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Options {
     /// The worker program, where it is named; else it is looked for.
     pub worker_program: Option<PathBuf>,
+    /// Program and arguments of a worker of the user's own, in place of ours; empty for ours.
+    pub worker_command: Vec<String>,
     /// Further environment of the workers.
     pub environment: Vec<(OsString, OsString)>,
     /// Limits of the engine.
@@ -37,6 +39,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             worker_program: None,
+            worker_command: Vec::new(),
             environment: Vec::new(),
             engine: engine::Options::default(),
             services: services::Options::default(),

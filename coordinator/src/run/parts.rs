@@ -7,8 +7,10 @@ use crate::launch::local::Started;
 use crate::launch::{self, local};
 use crate::services::{self, Credential};
 use rangefinder_config::{Device, Resolved};
+use std::ffi::OsString;
 use std::future::Future;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
@@ -109,11 +111,10 @@ async fn start_workers(
     resolved: &Resolved,
     options: &Options,
 ) -> Result<(TcpListener, Credential, Started), Error> {
-    let program = launch::find_worker(
-        options.worker_program.as_deref(),
-        std::env::var_os(launch::WORKER_VARIABLE).as_deref(),
-        std::env::current_exe().ok().as_deref(),
-    )?;
+    let (program, arguments) = match options.worker_command.split_first() {
+        Some((program, arguments)) => (PathBuf::from(program), arguments),
+        None => (installed_worker(options)?, <&[String]>::default()),
+    };
     let listing = match resolved.device {
         Device::Cpu => devices::Listing::default(),
         Device::Auto | Device::Cuda(_) => devices::list(),
@@ -134,9 +135,18 @@ async fn start_workers(
     let address = listener.local_addr().map_err(Error::Listen)?;
     let credential = Credential::random().map_err(Error::Random)?;
     let mut local = local::Options::new(program, address, credential.clone());
+    local.arguments = arguments.iter().map(OsString::from).collect();
     local.environment.clone_from(&options.environment);
     let workers = local::start(local, placements)?;
     Ok((listener, credential, workers))
+}
+
+fn installed_worker(options: &Options) -> Result<PathBuf, launch::Error> {
+    launch::find_worker(
+        options.worker_program.as_deref(),
+        std::env::var_os(launch::WORKER_VARIABLE).as_deref(),
+        std::env::current_exe().ok().as_deref(),
+    )
 }
 
 /// Random bits for a name.

@@ -3,6 +3,7 @@
 //! - `input`: bad input and configurations.
 //! - `plan`: `coordinator plan`.
 //! - `analyze`: `coordinator analyze` and `plot`.
+//! - `worker_command`: workers of the user's own.
 //! - `signals`: Ctrl-C and its kin.
 
 #![expect(
@@ -16,6 +17,8 @@ mod input;
 mod plan;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod worker_command;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

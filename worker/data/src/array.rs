@@ -131,7 +131,7 @@ pub(crate) fn checked_length(shape: &[usize], dtype: Dtype) -> Result<usize, Def
         })
 }
 
-/// Type of the elements of an array: those that libtorch computes with.
+/// Type of the elements of an array: those that libtorch computes with, and of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dtype {
     /// IEEE 754 double precision.
@@ -152,6 +152,10 @@ pub enum Dtype {
     I8,
     /// 8-bit unsigned integer.
     U8,
+    /// 16-bit unsigned integer, for tokens: libtorch computes with them as int64.
+    U16,
+    /// 32-bit unsigned integer, for tokens: libtorch computes with them as int64.
+    U32,
     /// One byte, 0 or 1.
     Bool,
 }
@@ -162,8 +166,8 @@ impl Dtype {
     pub fn size(self) -> usize {
         match self {
             Self::F64 | Self::I64 => 8,
-            Self::F32 | Self::I32 => 4,
-            Self::F16 | Self::Bf16 | Self::I16 => 2,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
             Self::I8 | Self::U8 | Self::Bool => 1,
         }
     }
@@ -194,6 +198,8 @@ impl fmt::Display for Dtype {
             Self::I16 => "int16",
             Self::I8 => "int8",
             Self::U8 => "uint8",
+            Self::U16 => "uint16",
+            Self::U32 => "uint32",
             Self::Bool => "bool",
         })
     }

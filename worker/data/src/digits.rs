@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use crate::array::{Array, Dtype};
+use crate::column::Column;
 use crate::dataset::{DEFAULT_INPUT_KEY, DEFAULT_TARGET_KEY, Dataset, Missing};
 use crate::error::{DataError, Defect};
 use crate::formats::npz;
@@ -45,7 +46,7 @@ pub fn load() -> Result<Dataset, DataError> {
             .map_err(blame)
     };
     let (inputs, targets) = (next()?, next()?);
-    Dataset::new(vec![inputs], targets, "data")
+    Dataset::new(vec![Column::whole(inputs)], Column::whole(targets), "data")
 }
 
 /// The same array with each byte made an element of another type.

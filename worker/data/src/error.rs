@@ -5,7 +5,7 @@
 #[error("{field}: {message}; {remedy}")]
 pub struct DataError {
     /// Name of the field in the sweep's specification: `data`, `targets`, `input_keys`,
-    /// `target_key` or `batch_size`.
+    /// `target_key`, `batch_size`, `token_dtype`, `context`, `target_column` or `target_type`.
     pub field: &'static str,
     /// What is wrong, naming the file or array and the value.
     pub message: String,

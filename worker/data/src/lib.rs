@@ -4,6 +4,8 @@
 //! - [`BatchOrder`]: which samples make the batch of a global step.
 //! - [`DataError`]: what is wrong with a field of the specification, and what to do.
 //!
+//! - [`Augmentation`]: how the images of a global step are varied.
+//!
 //! # Formats
 //!
 //! | source | inputs and targets | memory |
@@ -12,11 +14,36 @@
 //! | `.npz` | arrays `inputs` and `targets`, or those that `input_keys` and `target_key` name; as `numpy.savez` and `numpy.savez_compressed` write them | the arrays that are named |
 //! | `.safetensors` | the same names | mapped |
 //! | `.npy` | the inputs; `targets` is a `.npy` file of their own | mapped |
+//! | IDX: `...-ubyte` or `.idx`, also with `.gz` | MNIST's files: the inputs, with a dimension for the channel after that of the samples; `targets` is the file of the labels | mapped; unpacked with `.gz` |
+//! | `.bin` | a stream of tokens, `token_dtype` u16 or u32, little-endian: inputs (samples, `context`), and as targets of the same shape the token after each | mapped |
+//! | `.csv` | the column `target_column` is the target, all others are inputs, float32 (samples, columns) | 4 bytes a number |
 //!
 //! The first dimension of every array counts samples, the same number in each. Types are those
 //! that libtorch computes with (see [`Dtype`]); others are refused with the conversion to do.
 //! Numbers are not looked at: NaN and infinities are data. Arrays in Fortran order are turned into
 //! C order in memory, and elements that are not aligned in the file are copied.
+//!
+//! **IDX.** Bytes of inputs are grey levels: a model sees them divided by 255, from 0 to 1, as
+//! torchvision's `ToTensor` does (see [`Column::divisor`]). Bytes of other formats are numbers as
+//! they are.
+//!
+//! **Tokens.** Samples come one after the other and share no prediction: the last target of one is
+//! the first input of the next. What is too short for a sample at the end of a file is left out.
+//!
+//! **CSV.** Commas separate columns, a header names them, cells may be quoted. With `target_type`
+//! categorical, classes are numbered from 0 in sorted order: integers by their value, and if there
+//! is any that is not an integer, all by their UTF-8 bytes; targets are int64 (samples,). With
+//! numeric they are float32 (samples, 1). A cell of an input that is not a number is an error, as is
+//! an empty cell.
+//!
+//! # Several files
+//!
+//! `source`, and `targets` where it names a file, may name several (shards): `train-*.npz` with `*`,
+//! `?` and `[...]` as in a shell, or `part-{000..003}.npz`. Only the name of the file is a pattern,
+//! not its folder. The files are put end to end in the order of their names (byte by byte), each
+//! mapped where one would be, and nothing is copied ([`Column`]). They must agree in types and in
+//! the shape of a sample. A sample of tokens lies within one file; classes of CSV files are those
+//! of all together.
 //!
 //! # Files that lie
 //!
@@ -31,18 +58,26 @@ compile_error!(
 );
 
 mod array;
+mod augment;
+mod column;
 mod dataset;
 mod digits;
 mod error;
 mod formats;
+mod labels;
 mod map;
 mod memory;
 mod names;
 mod order;
+mod pattern;
 mod permutation;
+mod random;
 
 pub use array::{Array, Dtype, MAX_DIMENSIONS};
+pub use augment::{Augmentation, Variation};
 pub use bytes::Bytes;
-pub use dataset::{DEFAULT_INPUT_KEY, DEFAULT_TARGET_KEY, Dataset, Source, load};
+pub use column::Column;
+pub use dataset::{DEFAULT_INPUT_KEY, DEFAULT_TARGET_KEY, Dataset, Source, load, load_like};
 pub use error::DataError;
+pub use labels::{Labels, Outside};
 pub use order::BatchOrder;

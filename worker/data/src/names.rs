@@ -33,7 +33,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// The names of the arrays in a file.
+/// The names of the arrays or columns in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Names(Vec<String>);
 
@@ -52,6 +52,16 @@ impl Names {
         } else {
             format!("has no array {}; it has {self}", Quoted(key))
         };
+        self.with_nearest(message, key, field)
+    }
+
+    /// The defect of a table that lacks the column `key`.
+    pub(crate) fn lacking_column(&self, key: &str, field: &str) -> Defect {
+        let message = format!("has no column {}; it has {self}", Quoted(key));
+        self.with_nearest(message, key, field)
+    }
+
+    fn with_nearest(&self, message: String, key: &str, field: &str) -> Defect {
         let remedy = match self.nearest(key) {
             Some(name) => format!("did you mean {}? set `{field}`", Quoted(name)),
             None => format!("save it under that name, or set `{field}`"),

@@ -6,6 +6,8 @@
 //! is below ("cycle walking", Black and Rogaway 2002), which takes barely more than one pass. No
 //! table is kept: an epoch of a billion samples costs as little memory as one of ten.
 
+use crate::random::{Random, below, mix};
+
 /// Rounds of the network: with 4 and 512 points, some pairs of neighbours are visibly more likely
 /// than others; with 6 none are, and 2 more are the margin.
 const ROUNDS: usize = 8;
@@ -16,9 +18,6 @@ const ROUNDS_FEW: usize = 24;
 
 /// Points below which there are more rounds.
 const FEW_POINTS: u64 = 512;
-
-/// 2^64 divided by the golden ratio: the increment of SplitMix64.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The halves for one number of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +58,8 @@ pub(crate) struct Permutation {
 impl Permutation {
     /// The permutation of a domain that belongs to a key.
     pub(crate) fn new(domain: Domain, key: [u64; 3]) -> Self {
-        let mut state = key
-            .into_iter()
-            .fold(0, |state: u64, word| mix(state.wrapping_add(GOLDEN) ^ word));
-        let keys = std::array::from_fn(|_| {
-            state = state.wrapping_add(GOLDEN);
-            mix(state)
-        });
+        let mut random = Random::new(key);
+        let keys = std::array::from_fn(|_| random.draw());
         Self { domain, keys }
     }
 
@@ -98,19 +92,6 @@ impl Permutation {
 /// `sum` modulo `modulus`, where `sum` is below twice that.
 fn wrap(sum: u64, modulus: u64) -> u64 {
     if sum >= modulus { sum - modulus } else { sum }
-}
-
-/// A number below `bound` from 64 random bits, by multiplication (Lemire 2019) instead of division.
-fn below(bits: u64, bound: u64) -> u64 {
-    ((u128::from(bits) * u128::from(bound)) >> 64) as u64
-}
-
-/// A bijection of 64 bits in which each bit of the input changes half of the output: variant 13 of
-/// Stafford's mixers of MurmurHash3, the one in SplitMix64.
-fn mix(x: u64) -> u64 {
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

@@ -8,7 +8,16 @@ use crate::flat::Named;
 /// Draws parameters one after the other, on the CPU, and puts them on their device.
 pub(super) struct Drawer {
     device: Device,
+    pub made: Made,
+}
+
+/// The tensors of a model, each in PyTorch's order.
+#[derive(Default)]
+pub(super) struct Made {
     pub parameters: Vec<Named>,
+    pub buffers: Vec<Named>,
+    /// Second names of parameters, which a checkpoint may use too.
+    pub aliases: Vec<Named>,
 }
 
 impl Drawer {
@@ -17,7 +26,7 @@ impl Drawer {
         tch::manual_seed(seed.cast_signed());
         Self {
             device,
-            parameters: Vec::new(),
+            made: Made::default(),
         }
     }
 
@@ -40,6 +49,19 @@ impl Drawer {
         self.uniform(name, &[len], 1.0 / fan_in.sqrt())
     }
 
+    /// Normally distributed around 0. `kaiming_normal_` in its mode `fan_out` for ReLU has the
+    /// deviation sqrt(2 / fan_out).
+    pub(super) fn normal(
+        &mut self,
+        name: String,
+        shape: &[i64],
+        deviation: f64,
+    ) -> Result<Tensor, TchError> {
+        let mut tensor = Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?;
+        let _ = tensor.f_normal_(0.0, deviation)?;
+        self.keep(name, &tensor.f_to_device(self.device)?)
+    }
+
     /// A parameter with one value throughout.
     pub(super) fn constant(
         &mut self,
@@ -51,6 +73,30 @@ impl Drawer {
         self.keep(name, &tensor)
     }
 
+    /// A buffer with one value throughout.
+    pub(super) fn buffer(
+        &mut self,
+        name: String,
+        shape: &[i64],
+        value: f64,
+        kind: Kind,
+    ) -> Result<Tensor, TchError> {
+        let tensor = Tensor::f_full(shape, value, (kind, self.device))?;
+        self.made.buffers.push(Named {
+            name,
+            tensor: tensor.shallow_clone(),
+        });
+        Ok(tensor)
+    }
+
+    /// A second name of a parameter.
+    pub(super) fn alias(&mut self, name: String, tensor: &Tensor) {
+        self.made.aliases.push(Named {
+            name,
+            tensor: tensor.shallow_clone(),
+        });
+    }
+
     fn uniform(&mut self, name: String, shape: &[i64], bound: f64) -> Result<Tensor, TchError> {
         let mut tensor = Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?;
         let _ = tensor.f_uniform_(-bound, bound)?;
@@ -59,10 +105,16 @@ impl Drawer {
 
     fn keep(&mut self, name: String, tensor: &Tensor) -> Result<Tensor, TchError> {
         let tensor = tensor.f_set_requires_grad(true)?;
-        self.parameters.push(Named {
+        self.made.parameters.push(Named {
             name,
             tensor: tensor.shallow_clone(),
         });
         Ok(tensor)
     }
+}
+
+/// A count as a divisor.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+pub(super) fn fan(weights: i64) -> f64 {
+    weights as f64
 }

@@ -4,8 +4,7 @@ use rangefinder_session::trainer::Failure;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::Outputs;
-use super::init::Drawer;
-use crate::flat::Named;
+use super::init::{Drawer, Made, fan};
 
 /// The widths of all layers.
 pub(crate) struct Plan {
@@ -22,7 +21,7 @@ pub(crate) struct Mlp {
 }
 
 impl Plan {
-    pub(super) fn new(hidden: &[i64], input: Vec<i64>, outputs: Outputs) -> Result<Self, Failure> {
+    pub(super) fn new(hidden: &[i64], input: &[i64], outputs: Outputs) -> Result<Self, Failure> {
         let mut widths = vec![input.iter().product()];
         widths.extend(hidden);
         widths.push(outputs.width);
@@ -32,13 +31,12 @@ impl Plan {
         })
     }
 
-    pub(super) fn build(&self, seed: u64, device: Device) -> Result<(Mlp, Vec<Named>), TchError> {
+    pub(super) fn build(&self, seed: u64, device: Device) -> Result<(Mlp, Made), TchError> {
         let mut drawer = Drawer::new(seed, device);
         let mut layers = Vec::with_capacity(self.widths.len());
         for (index, pair) in self.widths.windows(2).enumerate() {
             let (input, output) = (pair[0], pair[1]);
-            #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^53")]
-            let fan_in = input as f64;
+            let fan_in = fan(input);
             let weight =
                 drawer.weight(format!("layers.{index}.weight"), &[output, input], fan_in)?;
             let bias = drawer.bias(format!("layers.{index}.bias"), output, fan_in)?;
@@ -48,7 +46,7 @@ impl Plan {
             layers,
             output_shape: self.output_shape.clone(),
         };
-        Ok((mlp, drawer.parameters))
+        Ok((mlp, drawer.made))
     }
 }
 

@@ -2,41 +2,70 @@
 //!
 //! - [`Blueprint`]: all that is needed to build a model again and again, read once.
 //! - [`Model`]: one built model; building it anew resets weights and buffers alike.
-//! - [`mlp`], [`cnn`]: the built-ins; [`script`]: TorchScript files; [`mistaken`]: what is taken
-//!   for them; [`init`]: PyTorch's initial weights.
+//! - [`mlp`], [`cnn`], [`resnet`], [`gpt`]: the built-ins; [`script`]: TorchScript files;
+//!   [`mistaken`]: what is taken for them.
+//! - [`init`]: PyTorch's initial weights; [`initial`]: those of a checkpoint.
+//! - [`images`], [`norm`]: what the models of images share.
 
 mod cnn;
+pub(crate) mod gpt;
+mod images;
 mod init;
+mod initial;
 mod mistaken;
 mod mlp;
+mod norm;
+#[cfg(test)]
+mod reference_tests;
+mod resnet;
 mod script;
+
+use std::path::Path;
 
 use rangefinder_session::trainer::Failure;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::failure;
 use crate::flat::Named;
-use crate::loss::Loss;
+use crate::loss::Classes;
+use crate::names;
 use crate::recipe::{ModelSource, Recipe};
 use crate::samples::Samples;
 
+use init::Made;
+use initial::{Initial, State};
+
 /// All that is needed to build a model.
-pub(crate) enum Blueprint {
+pub(crate) struct Blueprint {
+    plan: Plan,
+    /// Weights and buffers of a checkpoint for a built-in; a TorchScript file has them within it.
+    initial: Option<Initial>,
+    freeze: Vec<String>,
+}
+
+enum Plan {
     Mlp(mlp::Plan),
     Cnn(cnn::Plan),
+    ResNet(resnet::Plan),
+    Gpt(gpt::Plan),
     TorchScript(script::File),
 }
 
-/// A model in training mode.
+/// A model, in training mode unless it is told otherwise.
 pub(crate) struct Model {
     network: Network,
+    training: bool,
     /// Trainable parameters, in the order of PyTorch's `named_parameters`.
     pub parameters: Vec<Named>,
+    /// Names of all parameters in that order, the frozen ones too.
+    pub all_names: Vec<String>,
 }
 
 enum Network {
     Mlp(mlp::Mlp),
     Cnn(cnn::Cnn),
+    ResNet(resnet::ResNet),
+    Gpt(gpt::Gpt),
     TorchScript(script::Script),
 }
 
@@ -49,52 +78,140 @@ struct Outputs {
 }
 
 impl Blueprint {
-    /// Reads the model's file, or derives a built-in's shape from the data.
+    /// Reads the files of model and weights, or derives a built-in's shape from the data.
     ///
     /// # Errors
-    /// A user's failure when the file is not a TorchScript model or the data does not suit the built-in.
+    /// A user's failure when a file is not what it should be or the data does not suit the built-in.
     pub(crate) fn read(recipe: &Recipe, samples: &Samples) -> Result<Self, Failure> {
-        match &recipe.model {
-            ModelSource::TorchScript { path } => script::File::read(path).map(Self::TorchScript),
-            ModelSource::Mlp { hidden } => mlp::Plan::new(
+        let shape = |model: &str| one_input(model, samples);
+        let plan = match &recipe.model {
+            ModelSource::TorchScript { path } => Plan::TorchScript(script::File::read(path)?),
+            ModelSource::Mlp { hidden } => Plan::Mlp(mlp::Plan::new(
                 hidden,
-                one_input("mlp", samples)?,
+                &shape("mlp")?,
                 outputs(recipe, samples)?,
-            )
-            .map(Self::Mlp),
-            ModelSource::Cnn { channels } => cnn::Plan::new(
+            )?),
+            ModelSource::Cnn { channels } => Plan::Cnn(cnn::Plan::new(
                 channels,
-                one_input("cnn", samples)?,
+                &shape("cnn")?,
                 outputs(recipe, samples)?,
-            )
-            .map(Self::Cnn),
+            )?),
+            ModelSource::ResNet18 { width } => Plan::ResNet(resnet::Plan::new(
+                *width,
+                &shape("resnet18")?,
+                outputs(recipe, samples)?,
+            )?),
+            ModelSource::Gpt(sizes) => Plan::Gpt(gpt::Plan::new(sizes, recipe.loss, samples)?),
+        };
+        let mut blueprint = Self {
+            plan,
+            initial: None,
+            freeze: recipe.freeze.clone(),
+        };
+        if let Some(path) = &recipe.weights {
+            blueprint.start_from(path, recipe)?;
         }
+        Ok(blueprint)
     }
 
-    /// Builds the model with its initial weights, those of a built-in from `seed` alone.
-    pub(crate) fn build(&self, seed: u64, device: Device) -> Result<Model, TchError> {
-        let (network, parameters) = match self {
-            Self::Mlp(plan) => {
-                let (mlp, parameters) = plan.build(seed, device)?;
-                (Network::Mlp(mlp), parameters)
+    fn start_from(&mut self, path: &Path, recipe: &Recipe) -> Result<(), Failure> {
+        if let Plan::TorchScript(file) = &mut self.plan {
+            return file.start_from(path);
+        }
+        let (_, made) = self
+            .make(recipe.seed, Device::Cpu)
+            .map_err(|error| failure::training(&error, recipe.batch_size))?;
+        self.initial = Some(Initial::read(path, &made.state())?);
+        Ok(())
+    }
+
+    /// Builds the model with its initial weights: a checkpoint's, or those of a built-in from `seed`
+    /// alone.
+    ///
+    /// # Errors
+    /// A user's failure when a pattern of frozen parameters fits none; libtorch's own.
+    pub(crate) fn build(&self, recipe: &Recipe, device: Device) -> Result<Model, Failure> {
+        let trouble = |error: TchError| failure::training(&error, recipe.batch_size);
+        let (network, made) = self.make(recipe.seed, device).map_err(trouble)?;
+        if let Some(initial) = &self.initial {
+            initial.fill(&made.state()).map_err(trouble)?;
+        }
+        let all_names: Vec<String> = made.parameters.iter().map(|p| p.name.clone()).collect();
+        for pattern in &self.freeze {
+            names::require_fit("freeze", pattern, &all_names)?;
+        }
+        let mut parameters = Vec::with_capacity(made.parameters.len());
+        for parameter in made.parameters {
+            let frozen = self.freeze.iter().any(|p| names::fits(p, &parameter.name));
+            if frozen {
+                let _ = parameter.tensor.f_set_requires_grad(false).map_err(trouble)?;
+            } else if parameter.tensor.requires_grad() {
+                parameters.push(parameter);
             }
-            Self::Cnn(plan) => {
-                let (cnn, parameters) = plan.build(seed, device)?;
-                (Network::Cnn(cnn), parameters)
-            }
-            Self::TorchScript(file) => {
-                let (script, parameters) = file.build(device)?;
-                (Network::TorchScript(script), parameters)
-            }
-        };
+        }
         Ok(Model {
             network,
+            training: true,
             parameters,
+            all_names,
+        })
+    }
+
+    fn make(&self, seed: u64, device: Device) -> Result<(Network, Made), TchError> {
+        Ok(match &self.plan {
+            Plan::Mlp(plan) => {
+                let (mlp, made) = plan.build(seed, device)?;
+                (Network::Mlp(mlp), made)
+            }
+            Plan::Cnn(plan) => {
+                let (cnn, made) = plan.build(seed, device)?;
+                (Network::Cnn(cnn), made)
+            }
+            Plan::ResNet(plan) => {
+                let (resnet, made) = plan.build(seed, device)?;
+                (Network::ResNet(resnet), made)
+            }
+            Plan::Gpt(plan) => {
+                let (gpt, made) = plan.build(seed, device)?;
+                (Network::Gpt(gpt), made)
+            }
+            Plan::TorchScript(file) => {
+                let (script, made) = file.build(device)?;
+                (Network::TorchScript(script), made)
+            }
         })
     }
 }
 
+impl Made {
+    fn state(&self) -> State<'_> {
+        State {
+            parameters: self.parameters.iter().collect(),
+            buffers: self.buffers.iter().collect(),
+            aliases: self.aliases.iter().collect(),
+        }
+    }
+}
+
 impl Model {
+    /// Training mode, or evaluation mode: no dropout, running statistics in batch norm.
+    pub(crate) fn set_training(&mut self, on: bool) -> Result<(), TchError> {
+        self.training = on;
+        match &mut self.network {
+            Network::TorchScript(script) => script.set_training(on),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the model puts the classes, if that is known.
+    pub(crate) fn classes(&self) -> Option<Classes> {
+        match self.network {
+            Network::Gpt(_) => Some(Classes::Last),
+            Network::TorchScript(_) => None,
+            _ => Some(Classes::Second),
+        }
+    }
+
     /// Type of the weights, which real inputs are given in.
     pub(crate) fn float_kind(&self) -> Kind {
         self.parameters
@@ -114,7 +231,9 @@ impl Model {
         match (&self.network, arguments) {
             (Network::TorchScript(script), arguments) => script.forward(arguments),
             (Network::Mlp(mlp), [inputs]) => mlp.forward(inputs),
-            (Network::Cnn(cnn), [inputs]) => cnn.forward(inputs),
+            (Network::Cnn(cnn), [inputs]) => cnn.forward(inputs, self.training),
+            (Network::ResNet(resnet), [inputs]) => resnet.forward(inputs, self.training),
+            (Network::Gpt(gpt), [inputs]) => gpt.forward(inputs),
             _ => Err(TchError::Shape(format!(
                 "a built-in model takes one input, not {}",
                 arguments.len()
@@ -142,7 +261,7 @@ fn outputs(recipe: &Recipe, samples: &Samples) -> Result<Outputs, Failure> {
         .loss
         .target_kind(crate::foreign::kind(targets.dtype()), Kind::Float)?;
     let shape = dimensions(&targets.shape()[1..]);
-    if recipe.loss == Loss::Mse {
+    if recipe.loss.compares() {
         return Ok(Outputs {
             width: shape.iter().product(),
             shape,
@@ -159,7 +278,7 @@ fn outputs(recipe: &Recipe, samples: &Samples) -> Result<Outputs, Failure> {
             "save class indices of shape (samples,)",
         ));
     }
-    let classes = samples.check_labels(None)?.map_or(1, |largest| largest + 1);
+    let classes = samples.check_labels(None, recipe.loss.ignore_index)?.map_or(1, |largest| largest + 1);
     let limit = i64::try_from(samples.count())
         .unwrap_or(i64::MAX)
         .max(65_536);

@@ -8,6 +8,10 @@ use tch::{CModule, Device, TchError, Tensor};
 use super::mistaken;
 use crate::failure;
 use crate::flat::Named;
+use crate::foreign::ScriptModule;
+
+use super::init::Made;
+use super::initial::{Initial, State};
 
 /// A TorchScript file, read into memory once: building a model from it again gives parameters and
 /// buffers (such as batch norm's statistics) as they were saved. The file is never written.
@@ -59,16 +63,37 @@ impl File {
         Ok(file)
     }
 
-    pub(super) fn build(&self, device: Device) -> Result<(Script, Vec<Named>), TchError> {
+    /// Puts the weights and buffers of a checkpoint into the model, in memory.
+    ///
+    /// # Errors
+    /// A user's failure when the checkpoint does not fit.
+    pub(super) fn start_from(&mut self, path: &Path) -> Result<(), Failure> {
+        let trouble = |error: TchError| failure::worker(failure::sentence(&error));
+        let module = ScriptModule::load(&self.bytes).map_err(trouble)?;
+        let (parameters, buffers) = module.state().map_err(trouble)?;
+        let state = State {
+            parameters: parameters.iter().collect(),
+            buffers: buffers.iter().collect(),
+            aliases: Vec::new(),
+        };
+        Initial::read(path, &state)?.fill(&state).map_err(trouble)?;
+        self.bytes = module.save().map_err(trouble)?;
+        Ok(())
+    }
+
+    pub(super) fn build(&self, device: Device) -> Result<(Script, Made), TchError> {
         let mut module = self.load(device)?;
         module.f_set_train()?;
         let parameters = module
             .named_parameters()?
             .into_iter()
-            .filter(|(_, tensor)| tensor.requires_grad())
             .map(|(name, tensor)| Named { name, tensor })
             .collect();
-        Ok((Script { module }, parameters))
+        let made = Made {
+            parameters,
+            ..Made::default()
+        };
+        Ok((Script { module }, made))
     }
 
     /// Loads the module, to be run as it was written. The profiling executor compiles a function
@@ -82,6 +107,14 @@ impl File {
 }
 
 impl Script {
+    pub(super) fn set_training(&mut self, on: bool) -> Result<(), TchError> {
+        if on {
+            self.module.f_set_train()
+        } else {
+            self.module.f_set_eval()
+        }
+    }
+
     pub(super) fn forward(&self, arguments: &[&Tensor]) -> Result<Tensor, TchError> {
         self.module.forward_ts(arguments)
     }

@@ -1,37 +1,55 @@
 //! Optimizers with PyTorch's meaning, step by step, on flat parameters.
 //!
 //! - `Algorithm`: which optimizer, with its hyperparameters; checked against the specification.
+//! - [`Plan`]: the algorithm with its groups, the limits of gradients, the state to start from.
 //! - [`Optimizer`]: its state over the parameters of one model.
 //! - [`sgd`], [`adam`], [`rmsprop`]: the updates, by PyTorch's own operations in PyTorch's order, so
 //!   that not even the rounding differs.
 
 mod adam;
+mod clip;
 mod config;
+mod plan;
+pub(crate) mod restore;
 mod rmsprop;
 mod sgd;
 
 #[cfg(test)]
+mod pytorch_tests;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use config::Algorithm;
+pub(crate) use plan::Plan;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
+use rangefinder_checkpoint::StoredTensor;
 use tch::{TchError, Tensor};
 
 use crate::flat::{self, Buffer, FlatParameters, Gradients};
 use crate::foreign;
 
+use clip::Clip;
+use plan::Settings;
+use restore::Memory;
+
 /// An optimizer's state over the parameters of one model.
 pub(crate) struct Optimizer {
-    algorithm: Algorithm,
+    /// Of each parameter group, the reference group first.
+    settings: Vec<Settings>,
+    clip: Option<Clip>,
     /// Groups of each buffer, in the order of its slots.
     groups: Vec<Vec<Group>>,
 }
 
-/// Neighbouring parameters that have had gradients at the same steps, updated as one tensor.
+/// Neighbouring parameters of one parameter group that have had gradients at the same steps, updated
+/// as one tensor.
 struct Group {
     slots: Range<usize>,
+    /// Place in the optimizer's settings.
+    settings: usize,
     state: State,
 }
 
@@ -50,18 +68,55 @@ struct State {
 
 impl Optimizer {
     /// A fresh optimizer.
-    pub(crate) fn new(algorithm: Algorithm, parameters: &FlatParameters) -> Self {
+    pub(crate) fn new(plan: &Plan, parameters: &FlatParameters) -> Result<Self, TchError> {
         let groups = parameters
             .buffers
             .iter()
             .map(|buffer| {
-                vec![Group {
+                let whole = Group {
                     slots: 0..buffer.slots.len(),
+                    settings: 0,
                     state: State::new(buffer.weights.shallow_clone()),
-                }]
+                };
+                let settings = |slot: usize| plan.group_of(&buffer.slots[slot].name);
+                let mut groups = cut(&[whole], buffer, |a, b| settings(a) == settings(b))?;
+                for group in &mut groups {
+                    group.settings = settings(group.slots.start);
+                }
+                Ok(groups)
             })
-            .collect();
-        Self { algorithm, groups }
+            .collect::<Result<_, TchError>>()?;
+        Ok(Self {
+            settings: plan.settings(),
+            clip: plan.clip,
+            groups,
+        })
+    }
+
+    /// Goes on from what an optimizer remembered, by the names of the parameters.
+    pub(crate) fn restore(
+        &mut self,
+        parameters: &FlatParameters,
+        memories: &HashMap<String, Memory>,
+    ) -> Result<(), TchError> {
+        let fresh = Memory::default();
+        for (groups, buffer) in self.groups.iter_mut().zip(&parameters.buffers) {
+            let memory = |slot: usize| memories.get(&buffer.slots[slot].name).unwrap_or(&fresh);
+            *groups = cut(groups, buffer, |a, b| {
+                let (a, b) = (memory(a), memory(b));
+                a.steps == b.steps
+                    && a.first.is_some() == b.first.is_some()
+                    && a.second.is_some() == b.second.is_some()
+            })?;
+            for group in groups {
+                let memories = || group.slots.clone().map(memory);
+                group.state.steps = memory(group.slots.start).steps;
+                let like = &group.state.weights;
+                group.state.first = side_by_side(memories().map(|m| m.first.as_ref()), like)?;
+                group.state.second = side_by_side(memories().map(|m| m.second.as_ref()), like)?;
+            }
+        }
+        Ok(())
     }
 
     /// One step at a learning rate. As in PyTorch, a parameter without a gradient is left alone:
@@ -73,16 +128,26 @@ impl Optimizer {
         lr: f64,
     ) -> Result<(), TchError> {
         let _guard = tch::no_grad_guard();
+        let mut flat = Vec::new();
         let buffers = parameters.buffers.iter().zip(gradients);
         for (groups, (buffer, gradients)) in self.groups.iter_mut().zip(buffers) {
             split_by_presence(groups, buffer, gradients)?;
             for group in groups {
                 let present = gradients[group.slots.clone()].iter().flatten();
-                if present.clone().next().is_some() {
-                    group.state.steps += 1;
-                    self.algorithm
-                        .update(&mut group.state, flat::flatten(present)?, lr)?;
-                }
+                let any = present.clone().next().is_some();
+                flat.push(any.then(|| flat::flatten(present)).transpose()?);
+            }
+        }
+        if let Some(clip) = self.clip {
+            clip.apply(&mut flat)?;
+        }
+        for (group, gradient) in self.groups.iter_mut().flatten().zip(flat) {
+            if let Some(gradient) = gradient {
+                let settings = &self.settings[group.settings];
+                group.state.steps += 1;
+                settings
+                    .algorithm
+                    .update(&mut group.state, gradient, lr * settings.lr_ratio)?;
             }
         }
         Ok(())
@@ -103,21 +168,48 @@ fn split_by_presence(
     if groups.iter().all(uniform) {
         return Ok(());
     }
-    let mut split = Vec::with_capacity(groups.len() + 1);
-    for group in groups.iter() {
+    let present = |slot: usize| gradients[slot].is_some();
+    *groups = cut(groups, buffer, |a, b| present(a) == present(b))?;
+    Ok(())
+}
+
+/// Cuts groups where neighbouring slots are not alike.
+fn cut(
+    groups: &[Group],
+    buffer: &Buffer,
+    alike: impl Fn(usize, usize) -> bool,
+) -> Result<Vec<Group>, TchError> {
+    let mut cut = Vec::with_capacity(groups.len() + 1);
+    for group in groups {
         let mut start = group.slots.start;
-        while start < group.slots.end {
-            let present = gradients[start].is_some();
-            let len = gradients[start..group.slots.end]
-                .iter()
-                .take_while(|g| g.is_some() == present)
-                .count();
-            split.push(group.narrow(buffer, start..start + len)?);
-            start += len;
+        for slot in group.slots.clone() {
+            let end = slot + 1;
+            if end == group.slots.end || !alike(slot, end) {
+                cut.push(group.narrow(buffer, start..end)?);
+                start = end;
+            }
         }
     }
-    *groups = split;
-    Ok(())
+    Ok(cut)
+}
+
+/// A checkpoint's tensors as one, of the type and on the device of `like`; `None` if there are none.
+fn side_by_side<'a>(
+    tensors: impl Iterator<Item = Option<&'a StoredTensor>>,
+    like: &Tensor,
+) -> Result<Option<Tensor>, TchError> {
+    let tensors = tensors
+        .flatten()
+        .map(|stored| foreign::tensor(stored)?.f_reshape([-1]))
+        .collect::<Result<Vec<_>, _>>()?;
+    if tensors.is_empty() {
+        return Ok(None);
+    }
+    let joined = Tensor::f_cat(&tensors, 0)?;
+    joined
+        .f_to_kind(like.kind())?
+        .f_to_device(like.device())
+        .map(Some)
 }
 
 impl Group {
@@ -133,7 +225,11 @@ impl Group {
             second: self.state.second.as_ref().map(cut).transpose()?,
             scratch: None,
         };
-        Ok(Self { slots, state })
+        Ok(Self {
+            slots,
+            settings: self.settings,
+            state,
+        })
     }
 }
 

@@ -64,8 +64,8 @@ fn every_optimizer_equals_pytorchs_step_by_step_also_where_gradients_are_absent(
                 tensor: tensor(values, shape).set_requires_grad(true),
             })
             .collect();
-        let parameters = FlatParameters::adopt(&leaves).unwrap();
-        let mut optimizer = Optimizer::new(algorithm(case), &parameters);
+        let parameters = FlatParameters::adopt(&leaves.iter().collect::<Vec<_>>()).unwrap();
+        let mut optimizer = Optimizer::new(&algorithm(case).into(), &parameters).unwrap();
         let absent = lists(&case["absent"]);
         for (step, (&lr, expected)) in lrs.iter().zip(lists(&case["after"])).enumerate() {
             let given = lists(&fixture["gradients"][step]);
@@ -107,7 +107,7 @@ fn the_models_own_tensors_are_views_of_the_flat_buffer() {
         name: "weight".to_owned(),
         tensor: leaf.shallow_clone(),
     }];
-    let mut parameters = FlatParameters::adopt(&named).unwrap();
+    let mut parameters = FlatParameters::adopt(&named.iter().collect::<Vec<_>>()).unwrap();
     let _ = parameters.buffers[0].weights.fill_(4.0);
     assert_eq!(leaf.sum(Kind::Double).double_value(&[]), 24.0);
     assert!(leaf.requires_grad());

@@ -90,6 +90,7 @@ fn running_out_of_memory_is_named_with_batch_size_and_remedy_and_the_trainer_liv
         trainer: Some(v1::trainer_spec::Trainer::Builtin(v1::Builtin {
             name: "mlp".to_owned(),
             hidden_sizes: vec![u32::MAX, 2],
+            ..Default::default()
         })),
         ..spec("mlp", "sgd")
     };

@@ -26,7 +26,7 @@ pub fn model(name: &str) -> v1::trainer_spec::Trainer {
     }
     v1::trainer_spec::Trainer::Builtin(v1::Builtin {
         name: name.to_owned(),
-        hidden_sizes: Vec::new(),
+        ..Default::default()
     })
 }
 
@@ -61,6 +61,7 @@ pub fn spec(name: &str, optimizer_name: &str) -> v1::TrainerSpec {
         seed: 7,
         threads: 1,
         deterministic: false,
+        ..Default::default()
     }
 }
 

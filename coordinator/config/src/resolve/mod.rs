@@ -1,15 +1,26 @@
 //! Checks a specification and completes it: every mistake is found before any is reported.
 //!
-//! - `model`: model, data, loss.
+//! - `batch`: samples a step.
+//! - `data`: where samples come from.
+//! - `model`: model and loss; `architecture`: the sizes of built-in models.
 //! - `optimizer`: the optimizer, with PyTorch's defaults.
+//! - `parameters`: groups, frozen parameters, clipping, checkpoints.
+//! - `evaluation`: what is observed instead of the training loss.
 //! - `range`: the learning rates, the stop, the answer; the habits of other tools.
+//! - `custom`: a training loop of the user's own.
 //! - `place`: split, device, threads, workers.
 //! - `reading`: how a curve from elsewhere is read.
 //! - `mistakes`: what is gathered on the way.
 
+mod architecture;
+mod batch;
+mod custom;
+mod data;
+mod evaluation;
 mod mistakes;
 mod model;
 mod optimizer;
+mod parameters;
 mod place;
 mod range;
 mod reading;
@@ -38,22 +49,28 @@ pub fn resolve(
     workers: u32,
     cores: u32,
 ) -> Result<Resolved, Vec<FieldError>> {
-    let mut mistakes = Mistakes::default();
     let cores = cores.max(1);
+    if spec.entry.is_some() {
+        return custom::resolve(spec, workers, cores);
+    }
+    let mut mistakes = Mistakes::default();
+    mistakes.does_not_apply(
+        "custom_config",
+        spec.custom_config.is_some(),
+        "Rangefinder's own worker",
+        "a worker of your own (`--worker-command`, or `entry`)",
+    );
 
     place::workers(workers, cores, &mut mistakes);
     let model = model::model(&mut spec, &mut mistakes);
-    let data = model::data(&mut spec, &mut mistakes);
+    let data = data::data(&mut spec, &mut mistakes);
     let loss = model::loss(&mut spec, &mut mistakes, &model);
-    let optimizer = optimizer::optimizer(&mut spec, &mut mistakes);
-    let batch_size = *spec.batch_size.get_or_insert(64);
-    if batch_size == 0 {
-        mistakes.add(
-            "batch_size",
-            "0 is too small; expected 1 or more",
-            "use a value such as 64",
-        );
-    }
+    let mut optimizer = optimizer::optimizer(&mut spec, &mut mistakes);
+    parameters::optimizer(&spec, &mut mistakes, &mut optimizer);
+    let weights = parameters::weights(&spec, &mut mistakes);
+    let freeze = parameters::freeze(&spec, &mut mistakes);
+    let evaluation = evaluation::evaluation(&mut spec, &mut mistakes, &data);
+    let (batch_size, accumulate) = batch::batch(&mut spec, &mut mistakes);
     let shuffle = *spec.shuffle.get_or_insert(true);
     let drop_last = *spec.drop_last.get_or_insert(false);
     let seed = *spec.seed.get_or_insert(0);
@@ -62,6 +79,7 @@ pub fn resolve(
     let (device, workers_per_gpu) = place::device(&mut spec, &mut mistakes);
     let threads = place::threads(&mut spec, &mut mistakes, workers, cores);
     let deterministic = *spec.deterministic.get_or_insert(false);
+    let precision = place::precision(&mut spec, &mut mistakes, device);
     mistakes.into_result()?;
 
     Ok(Resolved {
@@ -77,6 +95,13 @@ pub fn resolve(
             seed,
             threads,
             deterministic,
+            accumulate,
+            precision,
+            label_smoothing: spec.label_smoothing.unwrap_or_default(),
+            ignore_index: spec.ignore_index,
+            weights,
+            freeze,
+            evaluation,
         },
         answer,
         device,

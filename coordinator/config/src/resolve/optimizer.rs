@@ -99,6 +99,7 @@ pub(super) fn optimizer(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1
         beta2: spec.beta2.unwrap_or_default(),
         alpha: spec.alpha.unwrap_or_default(),
         eps: spec.eps.unwrap_or_default(),
+        ..v1::Optimizer::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::mistakes::Mistakes;
 use crate::Device;
-use crate::names::{OVERLAPS, SPLITS, any_of, nearest};
+use crate::names::{OVERLAPS, PRECISIONS, SPLITS, any_of, nearest};
 use rangefinder_proto::v1;
 use rangefinder_sweep::plan::{PlanRequest, Split};
 use rangefinder_sweep::schedule::Range;
@@ -108,6 +108,25 @@ pub(super) fn threads(
         );
     }
     threads
+}
+
+/// The arithmetic of the model.
+pub(super) fn precision(
+    spec: &mut v1::SweepSpec,
+    mistakes: &mut Mistakes,
+    device: Device,
+) -> String {
+    let precision = spec.precision.get_or_insert_with(|| "fp32".to_owned());
+    if !PRECISIONS.contains(&precision.as_str()) {
+        mistakes.unknown("precision", precision, PRECISIONS);
+    } else if precision == "tf32" && device == Device::Cpu {
+        mistakes.add(
+            "precision",
+            "`tf32` does not apply to the CPU, which has no such arithmetic",
+            "use `fp32` or `bf16`, or a GPU",
+        );
+    }
+    precision.clone()
 }
 
 /// The mode; where it is left to `auto`, naming segments or replicas chooses it.

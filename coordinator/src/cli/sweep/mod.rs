@@ -18,7 +18,7 @@ use super::{answer, request};
 use crate::{devices, engine, exit, run};
 use clock::Clock;
 use rangefinder_config::hparams::Target;
-use rangefinder_config::{Device, Resolved, manual};
+use rangefinder_config::{AnswerSettings, Device, Resolved, manual};
 use rangefinder_report::document::{Parts, Status};
 use rangefinder_report::{SweepDocument, files, terminal};
 use rangefinder_sweep::event::{Failure, FailureKind, Outcome, SweepEvent};
@@ -32,6 +32,7 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
         print(&manual::print())?;
         return Ok(exit::OK);
     }
+    let worker_command = request::worker_command(args.request.worker_command.as_deref())?;
     let resolved = request::resolved(args.request)?;
     let hparams = match (&args.hparams, &args.auto_lr_find) {
         (Some(path), Some(field)) => {
@@ -50,6 +51,7 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
             state: args.limits.options(),
             ..engine::Options::default()
         },
+        worker_command,
         ..run::Options::default()
     };
     let mut progress = terminal::Progress::stderr(learning_rates.clone(), args.quiet);
@@ -157,7 +159,15 @@ fn document(
         .collect();
     // Of a sweep that was cancelled or failed there are losses, but no end of them to judge by.
     let complete = result.outcome == Some(Outcome::Completed) && !losses.is_empty();
-    let settings = &resolved.answer;
+    // The memory of a worker's own optimizer is known from the worker alone.
+    let described = result.described.as_ref();
+    let settings = &AnswerSettings {
+        beta: resolved
+            .answer
+            .beta
+            .or(described.and_then(|described| described.beta)),
+        ..resolved.answer.clone()
+    };
     let answer = complete.then(|| answer::read(settings, learning_rates, &losses));
     let replica_values = if complete {
         answer::read_each(settings, learning_rates, &losses)

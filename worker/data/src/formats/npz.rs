@@ -1,12 +1,13 @@
 //! `.npz`: arrays by name as `numpy.savez` and `numpy.savez_compressed` save them, a zip file with a
 //! `.npy` for each.
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
 use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
+use super::inflate::inflate;
 use super::npy;
 use crate::dataset::{Found, Missing};
 use crate::error::Defect;
@@ -15,16 +16,6 @@ use crate::names::Names;
 
 /// What `numpy.savez` appends to the name of an array.
 const SUFFIX: &str = ".npy";
-
-/// Bytes that one array may always inflate to.
-const ALLOWANCE_BYTES: u64 = 1 << 30;
-
-/// How many times its compressed size a larger array may have. Deflate reaches 1,032, with nothing
-/// but one value; images and text stay below 20.
-const MAX_RATIO: u64 = 200;
-
-/// Memory asked for at first, before there is proof that it will be filled.
-const FIRST_BYTES: usize = 1 << 20;
 
 /// Reads the arrays of these names. An array that is named twice is read once.
 ///
@@ -65,60 +56,25 @@ fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, length: u64, key: &str) -> Fo
     let member = archive
         .by_index(index)
         .map_err(|error| Missing::Unfit(unreadable(&error)))?;
-    inflate(member, length)
+    unpack(member, length)
         .and_then(|bytes| npy::read(key, &bytes.into()))
         .map_err(Missing::Unfit)
 }
 
-/// Reads a member of an archive of `length` bytes to its end, where its check sum is compared.
-/// Memory grows with what has really come out, whatever the file claims.
-fn inflate(mut member: ZipFile<Cursor<&[u8]>>, length: u64) -> Result<AlignedBytes, Defect> {
+/// Unpacks a member of an archive of `length` bytes.
+fn unpack(member: ZipFile<Cursor<&[u8]>>, length: u64) -> Result<AlignedBytes, Defect> {
     let (claimed, compressed) = (member.size(), member.compressed_size());
     if compressed > length {
         return Err(Defect::damaged(format!(
             "claims {compressed} bytes of a file of {length}"
         )));
     }
-    if claimed > ALLOWANCE_BYTES && claimed / MAX_RATIO > compressed {
-        return Err(Defect::new(
-            format!(
-                "claims to hold {claimed} bytes in {compressed}, more than {MAX_RATIO} times as many"
-            ),
-            "if it is no mistake, save it uncompressed with numpy.savez",
-        ));
-    }
-    let size = usize::try_from(claimed).map_err(|_| Defect::memory(usize::MAX))?;
-    // What the file's own length vouches for is asked for at once.
-    let vouched = usize::try_from(compressed).map_or(FIRST_BYTES, |n| n.saturating_mul(2));
-    let mut bytes = AlignedBytes::new();
-    let mut filled = 0;
-    while filled < size {
-        if filled == bytes.as_ref().len() {
-            let next = filled.saturating_mul(2).max(vouched).max(FIRST_BYTES);
-            bytes.grow(next.min(size))?;
-        }
-        match member.read(&mut bytes.as_mut()[filled..]) {
-            Ok(0) => {
-                return Err(Defect::damaged(format!(
-                    "ends after {filled} bytes where {size} are claimed"
-                )));
-            }
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(damaged_at(filled, &error)),
-        }
-    }
-    match member.read(&mut [0]) {
-        Ok(0) => Ok(bytes),
-        Ok(_) => Err(Defect::damaged(format!(
-            "goes on after the {size} bytes that are claimed"
-        ))),
-        Err(error) => Err(damaged_at(filled, &error)),
-    }
-}
-
-fn damaged_at(byte: usize, error: &std::io::Error) -> Defect {
-    Defect::damaged(format!("cannot be unpacked past byte {byte}: {error}"))
+    inflate(
+        member,
+        claimed,
+        compressed,
+        "save it uncompressed with numpy.savez",
+    )
 }
 
 fn unreadable(error: &ZipError) -> Defect {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rangefinder_data::{Array, DataError, Dataset, Source, load};
+use rangefinder_data::{Column, DataError, Dataset, Source, load};
 
 /// The path of a file that `fixtures/make_fixtures.py` wrote.
 pub fn fixture(name: &str) -> PathBuf {
@@ -37,12 +37,13 @@ pub fn load_keys(data: &str, input_keys: &[&str], target_key: &str) -> Result<Da
     })
 }
 
-/// The elements of an array, each read from its bytes.
-pub fn elements<T, const SIZE: usize>(array: &Array, read: fn([u8; SIZE]) -> T) -> Vec<T> {
-    assert_eq!(array.dtype().size(), SIZE);
-    array
-        .bytes()
-        .chunks_exact(SIZE)
-        .map(|bytes| read(bytes.try_into().unwrap()))
+/// The elements of a column, each read from its bytes.
+pub fn elements<T, const SIZE: usize>(column: &Column, read: fn([u8; SIZE]) -> T) -> Vec<T> {
+    assert_eq!(column.dtype().size(), SIZE);
+    column
+        .parts()
+        .iter()
+        .flat_map(|part| part.bytes().as_chunks::<SIZE>().0)
+        .map(|&bytes| read(bytes))
         .collect()
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::common::{elements, fixture, fixtures, load_keys, source};
-use rangefinder_data::{Array, Dataset, Dtype, Source, load};
+use rangefinder_data::{Column, Dataset, Dtype, Source, load};
 
 /// The arrays of most fixtures: inputs 0, 1, ... as float32 (6, 2, 3), targets 0, 1, 2, ... as int64.
 fn assert_is_the_example(dataset: &Dataset) {
@@ -94,7 +94,7 @@ fn every_type_that_libtorch_has_is_read() {
     assert_eq!(elements(&arrays[4], i32::from_le_bytes), [1, 0, 1]);
     assert_eq!(elements(&arrays[5], i16::from_le_bytes), [1, 0, 1]);
     for array in &arrays[6..] {
-        assert_eq!(array.bytes().as_ref(), [1, 0, 1], "{array:?}");
+        assert_eq!(array.parts()[0].bytes().as_ref(), [1, 0, 1], "{array:?}");
     }
 }
 
@@ -106,7 +106,7 @@ fn elements_that_are_not_aligned_in_the_file_are_aligned_in_memory() {
     };
     assert_eq!(inputs.dtype(), Dtype::Bf16);
     assert_eq!(elements(inputs, u16::from_le_bytes), [0x3f80, 0xc000]);
-    assert!(inputs.bytes().as_ptr().addr().is_multiple_of(2));
+    assert!(inputs.parts()[0].bytes().as_ptr().addr().is_multiple_of(2));
     assert_eq!(dataset.targets().shape(), [2, 1]);
     assert_eq!(elements(dataset.targets(), i8::from_le_bytes), [1, -1]);
 }
@@ -124,9 +124,9 @@ fn the_elements_of_every_array_are_aligned() {
             ..Source::default()
         },
     ];
-    let aligned = |array: &Array| {
-        let address = array.bytes().as_ptr().addr();
-        address.is_multiple_of(array.dtype().size())
+    let aligned = |column: &Column| {
+        let address = column.parts()[0].bytes().as_ptr().addr();
+        address.is_multiple_of(column.dtype().size())
     };
     for source in sources {
         let dataset = load(&source).unwrap();
@@ -147,7 +147,7 @@ fn nan_and_infinity_are_numbers_like_others() {
 #[test]
 fn keys_choose_arrays_in_their_order() {
     let dataset = load_keys("other_names.npz", &["mask", "images"], "label").unwrap();
-    let names: Vec<&str> = dataset.inputs().iter().map(Array::name).collect();
+    let names: Vec<&str> = dataset.inputs().iter().map(Column::name).collect();
     assert_eq!(names, ["mask", "images"]);
     assert_eq!(dataset.inputs()[0].dtype(), Dtype::Bool);
     assert_eq!(dataset.inputs()[0].shape(), [6, 3]);
@@ -178,7 +178,7 @@ fn the_default_names_may_be_given_where_there_is_nothing_to_choose() {
 #[test]
 fn targets_that_are_the_inputs_share_their_memory() {
     let dataset = load_keys("deflated.npz", &["inputs"], "inputs").unwrap();
-    let (inputs, targets) = (&dataset.inputs()[0], dataset.targets());
+    let (inputs, targets) = (&dataset.inputs()[0].parts()[0], &dataset.targets().parts()[0]);
     assert_eq!(inputs.bytes().as_ptr(), targets.bytes().as_ptr());
 }
 
@@ -186,7 +186,7 @@ fn targets_that_are_the_inputs_share_their_memory() {
 fn bytes_stay_where_they_are_for_as_long_as_a_clone_of_them_lives() {
     let kept = |source: Source| {
         let dataset = load(&source).unwrap();
-        let bytes = dataset.inputs()[0].bytes().clone();
+        let bytes = dataset.inputs()[0].parts()[0].bytes().clone();
         let address = bytes.as_ptr();
         drop(dataset);
         assert_eq!(bytes.as_ptr(), address);

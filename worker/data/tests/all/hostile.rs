@@ -21,8 +21,11 @@ fn load_bytes(folder: &Path, name: &str, content: &[u8]) -> Result<Dataset, Data
 fn assert_sound(dataset: &Dataset) {
     assert!(dataset.samples() > 0);
     assert!(!dataset.inputs().is_empty());
-    for array in dataset.inputs().iter().chain([dataset.targets()]) {
-        assert_eq!(array.shape()[0] as u64, dataset.samples());
+    for column in dataset.inputs().iter().chain([dataset.targets()]) {
+        assert_eq!(column.shape()[0] as u64, dataset.samples());
+        let [array] = column.parts() else {
+            panic!("one file has several parts: {column:?}")
+        };
         assert_eq!(array.bytes().len(), length(array));
         assert!(
             array

@@ -4,16 +4,22 @@
 //! - `mistakes`: what a user can do wrong, and what is then said.
 //! - `hostile`: files of random and changed bytes.
 //! - `digits`: the data set that comes with the program.
-//! - `order`: which samples make a batch.
+//! - `idx`, `tokens`, `csv`: the other formats. `shards`: several files.
+//! - `order`: which samples make a batch. `augment`: how images are varied.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test ends at its first surprise, in its helpers too"
 )]
 
+mod augment;
 mod common;
+mod csv;
 mod digits;
 mod formats;
 mod hostile;
+mod idx;
 mod mistakes;
 mod order;
+mod shards;
+mod tokens;

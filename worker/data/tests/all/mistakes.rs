@@ -169,6 +169,7 @@ fn options_that_do_not_go_with_the_format_are_errors() {
             targets: targets.to_owned(),
             input_keys: input_keys.iter().map(|&key| key.to_owned()).collect(),
             target_key: target_key.to_owned(),
+            ..Source::default()
         };
         load(&source).unwrap_err()
     };

@@ -1,0 +1,184 @@
+"""A training loop around the user's own model, data and optimizer, that can start at any step.
+
+What a step sees (its batch, augmentation, dropout noise) is a function of (seed, replica, global step) alone, so any
+worker may start anywhere and a second run gives the same losses.
+"""
+import copy, hashlib, importlib, json, os, random, resource, sys, time, traceback
+from pathlib import Path
+
+import grpc
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+sys.path[:0] = [os.getcwd(), os.environ.get("RANGEFINDER_PROTO") or str(Path(__file__).resolve().parents[2] / "proto")]
+pb, services = grpc.protos_and_services("rangefinder/v1/worker.proto")  # grpcio-tools compiles it here and now
+
+
+class Failure(Exception):
+    def __init__(self, kind, message, field="", remedy=""):
+        fields = [pb.FieldError(field=field, message=message, remedy=remedy)] if field else []
+        self.proto = pb.Failed(kind=kind, message=message, fields=fields)
+
+
+def mistake(field, message, remedy):
+    return Failure(pb.FAILURE_KIND_USER, message, field, remedy)
+
+
+def sorted_out(error, batch_size, loading):
+    """What an exception is: out of memory, the user's mistake (while loading), or the worker's failure."""
+    text = f"{type(error).__name__}: {error}".split("\nException raised from")[0]
+    signs = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+    if isinstance(error, (Failure, MemoryError)) or any(sign in text for sign in signs):
+        return error if isinstance(error, Failure) else Failure(
+            pb.FAILURE_KIND_OUT_OF_MEMORY, f"out of memory with batch_size {batch_size}: {text}", "batch_size",
+            "use a smaller batch_size or model, or a device with more memory")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    text += f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return mistake("entry", text, "correct what setup returns") if loading else Failure(pb.FAILURE_KIND_WORKER, text)
+
+
+def seed_of(*key):
+    return int.from_bytes(hashlib.blake2b(repr(key).encode(), digest_size=7).digest(), "big")
+
+
+def seed_all(*key):
+    torch.manual_seed(seed_of(*key))
+    random.seed(seed_of(*key))
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed_of(*key) % 2**32)
+
+
+class Seeded:
+    """A dataset whose randomness, augmentation say, belongs to a step; in a DataLoader's processes too."""
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __getitems__(self, keys):
+        seed_all("data", *keys[0][0])
+        return [self.dataset[index] for _, index in keys]
+
+
+def move(value, device):
+    if isinstance(value, dict):
+        return {key: move(one, device) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [move(one, device) for one in value]
+    return value.to(device) if hasattr(value, "to") else value
+
+
+class Loop:
+    def __init__(self, spec, entry):
+        if spec.WhichOneof("trainer") != "custom":
+            raise mistake("model", "this worker trains a model of its own", "start it with --worker-command")
+        self.spec, self.batch_size = spec, spec.batch_size
+        torch.set_num_threads(max(1, spec.threads))
+        torch.use_deterministic_algorithms(spec.deterministic)
+        try:
+            options = dict(json.loads(spec.custom.config or b"{}"))
+        except (ValueError, TypeError) as error:
+            raise mistake("custom_config", f"is no JSON object ({error})", "give setup's arguments as a JSON object")
+        seed_all("weights", spec.seed)
+        module, _, function = (spec.custom.entry or entry).partition(":")
+        try:
+            parts = getattr(importlib.import_module(module), function or "setup")(**options)
+            self.model, self.make_optimizer, data = parts["model"], parts["optimizer"], parts["data"]
+            self.forward = parts.get("forward") or (lambda model, batch: parts["loss"](model(*batch[:-1]), batch[-1]))
+        except Exception as error:
+            raise sorted_out(error, self.batch_size, loading=True)
+        self.loader = data if isinstance(data, DataLoader) else None
+        self.data = data.dataset if self.loader else data
+        self.batch_size = self.batch_size or parts.get("batch_size") or getattr(self.loader, "batch_size", None) or 1
+        self.seekable = hasattr(self.data, "__len__") and not isinstance(self.data, IterableDataset)
+        self.samples = len(self.data) if self.seekable else 0
+        if self.seekable and self.batch_size > self.samples:
+            raise mistake("batch_size", f"{self.batch_size} is more than all {self.samples} samples", "use less")
+        self.epoch_steps = self.samples // self.batch_size + (self.samples % self.batch_size > 0 and not spec.drop_last)
+
+    def start(self, replica, first, end, device):
+        """The initial weights, a fresh optimizer, and the data from global step `first` on."""
+        self.replica, self.device = replica, device
+        self.run = copy.deepcopy(self.model).to(device).train()
+        self.optimizer = self.make_optimizer(self.run)
+        lrs = [group["lr"] for group in self.optimizer.param_groups]
+        self.ratios = [lr / lrs[0] if lrs[0] else 1.0 for lr in lrs]  # The rate swept is the first group's.
+        if self.seekable:
+            options = {k: getattr(self.loader, k) for k in ("collate_fn", "num_workers", "pin_memory") if self.loader}
+            self.batches = iter(DataLoader(Seeded(self.data), batch_sampler=self.keys(first, end), **options))
+        elif first == 0:
+            self.batches = self.in_order()
+        else:
+            raise Failure(pb.FAILURE_KIND_WORKER, f"data that is not map-style cannot be sought to step {first}")
+
+    def keys(self, first, end):
+        """The samples of each step: a function of (seed, replica, step) alone."""
+        order = range(self.samples)
+        for step in range(first, end):
+            epoch, place = divmod(step, self.epoch_steps)
+            if self.spec.shuffle and (place == 0 or step == first):
+                generator = torch.Generator().manual_seed(seed_of("order", self.spec.seed, self.replica, epoch))
+                order = torch.randperm(self.samples, generator=generator).tolist()
+            chosen = order[place * self.batch_size:(place + 1) * self.batch_size]
+            yield [((self.spec.seed, self.replica, step), index) for index in chosen]
+
+    def in_order(self):
+        """Batches of data that can only be read from its beginning, again and again until there are none."""
+        batch, epoch = True, 0
+        while batch is not None:
+            seed_all("order", self.spec.seed, self.replica, epoch)
+            batch, epoch = None, epoch + 1
+            for batch in self.loader or self.data:
+                yield batch
+
+    def loss(self, step):
+        """The loss of a step's batch and the number of its samples; None when the data has ended."""
+        batch = next(self.batches, None)
+        if batch is None:
+            return None, 0
+        batch = move(batch, self.device)
+        first = batch
+        while isinstance(first, (dict, list)):
+            first = next(iter(first.values() if isinstance(first, dict) else first))
+        seed_all("noise", self.spec.seed, self.replica, step)
+        self.optimizer.zero_grad()
+        return self.forward(self.run, batch), len(first) if getattr(first, "ndim", 0) else self.batch_size
+
+    def update(self, loss, lr):
+        loss.backward()
+        for group, ratio in zip(self.optimizer.param_groups, self.ratios):
+            group["lr"] = lr * ratio
+        self.optimizer.step()
+
+    def describe(self):
+        try:
+            self.start(0, 0, 1, "cpu")
+            loss, _ = self.loss(0)
+            if loss is None:
+                raise mistake("entry", "the data is empty", "let setup return data with at least one batch")
+        except Exception as error:
+            raise sorted_out(error, self.batch_size, loading=True)
+        trained = [(name, weights) for name, weights in self.run.named_parameters() if weights.requires_grad]
+        group = self.optimizer.param_groups[0]
+        return pb.Described(
+            parameters=[pb.Parameter(name=name, shape=list(weights.shape)) for name, weights in trained],
+            parameter_count=sum(weights.numel() for _, weights in trained), initial_loss=loss.item(),
+            optimizer=type(self.optimizer).__name__.lower(), beta=group.get("betas", [group.get("momentum")])[0],
+            seekable=self.seekable, replayable=self.seekable, samples=self.samples, steps_per_epoch=self.epoch_steps,
+            effective_batch_size=self.batch_size)
+
+    def probe(self, batches, device):
+        self.start(0, 0, batches, device)
+        losses, gradients, seconds = [], [], []
+        for step in range(batches):
+            begun = time.perf_counter()
+            loss, _ = self.loss(step)
+            self.update(loss, 0.0)
+            losses.append(loss.item())
+            seconds.append(time.perf_counter() - begun)
+            gradients.append(torch.cat([w.grad.flatten().cpu() for w in self.run.parameters() if w.grad is not None]))
+        total, squares = sum(gradients), sum(float(gradient.square().sum()) for gradient in gradients)
+        square = (float(total.square().sum()) - squares) / (batches * (batches - 1))  # Without the noise's part.
+        cuda = torch.cuda.max_memory_allocated(device) if device != "cpu" else 0
+        return pb.Probed(
+            initial_loss=sum(losses) / batches, gradient_squared=max(0.0, square),
+            gradient_l1=float(total.abs().sum()) / batches, seconds_per_step=min(seconds[1:]),
+            peak_memory_bytes=cuda or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

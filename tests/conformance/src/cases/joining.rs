@@ -1,0 +1,57 @@
+//! Hello, credential, how a worker process ends.
+
+use super::{Bench, ensure};
+use crate::coordinator::soon;
+
+pub(super) async fn hello_says_who_the_worker_is(bench: &mut Bench<'_>) -> Result<(), String> {
+    bench.start(&[])?;
+    let (_connection, hello) = bench.coordinator.accept().await?;
+    ensure(
+        hello.worker_id == "w0"
+            && hello.protocol_version == rangefinder_proto::PROTOCOL_VERSION
+            && hello.incarnation != 0
+            && hello.device == "cpu"
+            && hello.leases.is_empty(),
+        || format!("{hello:?}"),
+    )
+}
+
+pub(super) async fn a_wrong_credential_ends_the_worker_with_words(
+    bench: &mut Bench<'_>,
+) -> Result<(), String> {
+    bench.start(&[("RANGEFINDER_TOKEN", "wrong-token")])?;
+    let worker = bench.worker()?;
+    let code = worker.end().await?;
+    ensure(!matches!(code, Some(0) | None), || {
+        format!("exit code {code:?}")
+    })?;
+    let said = async {
+        while worker.words().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("a word on standard error", said).await?;
+    let words = worker.words();
+    ensure(!words.contains("wrong-token"), || {
+        "the credential is shown".to_owned()
+    })
+}
+
+pub(super) async fn the_worker_ends_with_its_standard_input(
+    bench: &mut Bench<'_>,
+) -> Result<(), String> {
+    let _connection = bench.joined(&[]).await?;
+    let worker = bench.worker()?;
+    worker.close_stdin();
+    worker.end_well().await
+}
+
+pub(super) async fn sigterm_ends_an_idle_worker_in_good_order(
+    bench: &mut Bench<'_>,
+) -> Result<(), String> {
+    let mut connection = bench.joined(&[]).await?;
+    let _settled = connection.heartbeat().await?;
+    let worker = bench.worker()?;
+    worker.terminate()?;
+    worker.end_well().await
+}
