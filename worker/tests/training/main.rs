@@ -8,6 +8,7 @@
 
 mod describe;
 mod determinism;
+mod gpu;
 mod probe;
 mod pytorch;
 mod support;
