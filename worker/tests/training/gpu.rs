@@ -11,8 +11,11 @@ use crate::support::{self, bits, losses, lr, spec};
 fn gpu() -> Option<Device> {
     match device::resolve("cuda:0") {
         Ok(device) => Some(device),
-        Err(error) if std::env::var_os("RANGEFINDER_REQUIRE_GPU").is_some() => panic!("{error}"),
-        Err(_) => None,
+        Err(error) => {
+            let required = std::env::var_os("RANGEFINDER_REQUIRE_GPU").is_some();
+            assert!(!required, "{error}");
+            None
+        }
     }
 }
 
