@@ -38,10 +38,15 @@ fn damage(bytes: &[u8], error: &SafeTensorError) -> Defect {
             "has a header that is not UTF-8 at byte {}",
             LENGTH_BYTES + error.valid_up_to()
         ),
-        SafeTensorError::InvalidHeaderDeserialization(error) => format!(
-            "has a damaged header from byte {LENGTH_BYTES} on: {}",
-            cut(&error.to_string())
-        ),
+        SafeTensorError::InvalidHeaderDeserialization(error) => {
+            let place = format!("line {} column {}", error.line(), error.column());
+            let message = error.to_string();
+            let message = message.trim_end_matches(&place).trim_end_matches(" at ");
+            format!(
+                "has a damaged header, which begins at byte {LENGTH_BYTES}, at its {place}: {}",
+                cut(message)
+            )
+        }
         SafeTensorError::InvalidOffset(name) => format!(
             "has a header, at bytes {LENGTH_BYTES} to {end}, that places {} where it cannot be",
             Quoted(name)

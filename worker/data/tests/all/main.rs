@@ -2,7 +2,7 @@
 //!
 //! - `formats`: files of numpy and safetensors, number for number.
 //! - `mistakes`: what a user can do wrong, and what is then said.
-//! - `hostile`: files of random and changed bytes.
+//! - `hostile`: files of random and changed bytes (`subjects`: which files, and how).
 //! - `digits`: the data set that comes with the program.
 //! - `idx`, `tokens`, `csv`: the other formats. `shards`: several files.
 //! - `order`: which samples make a batch. `augment`: how images are varied.
@@ -20,6 +20,8 @@ mod formats;
 mod hostile;
 mod idx;
 mod mistakes;
+mod npy;
 mod order;
 mod shards;
+mod subjects;
 mod tokens;
