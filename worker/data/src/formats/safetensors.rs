@@ -31,9 +31,9 @@ fn damage(bytes: &[u8], error: &SafeTensorError) -> Defect {
         SafeTensorError::HeaderTooSmall => {
             format!("ends within the length of its header, at byte {length}")
         }
-        SafeTensorError::HeaderTooLarge | SafeTensorError::InvalidHeaderLength => format!(
-            "claims at byte 0 a header of {claimed} bytes, and has {length} bytes in all"
-        ),
+        SafeTensorError::HeaderTooLarge | SafeTensorError::InvalidHeaderLength => {
+            format!("claims at byte 0 a header of {claimed} bytes, and has {length} bytes in all")
+        }
         SafeTensorError::InvalidHeader(error) => format!(
             "has a header that is not UTF-8 at byte {}",
             LENGTH_BYTES + error.valid_up_to()
@@ -60,7 +60,9 @@ fn damage(bytes: &[u8], error: &SafeTensorError) -> Defect {
             cut(&other.to_string())
         ),
     };
-    Defect::damaged(format!("is not a safetensors file, or a damaged one: it {what}"))
+    Defect::damaged(format!(
+        "is not a safetensors file, or a damaged one: it {what}"
+    ))
 }
 
 fn array(file: &SafeTensors, bytes: &Bytes, key: &str) -> Found {

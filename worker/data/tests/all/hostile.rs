@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use proptest::prelude::*;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use proptest::prelude::*;
 use rangefinder_data::{Array, DataError, Dataset, load};
 
 use crate::common::{elements, fixture};
@@ -60,11 +60,22 @@ fn a_changed_file_is_read_or_refused() {
 /// What an error has to say beside the name of a file that is cut short.
 fn tells_the_place(name: &str, message: &str) -> bool {
     let places: &[&str] = if name.ends_with(".csv") {
-        &["line ", "has no header", "has no column", "a header and no rows"]
+        &[
+            "line ",
+            "has no header",
+            "has no column",
+            "a header and no rows",
+        ]
     } else if name.ends_with(".bin") {
         &["its 1 bytes", " bytes are not a multiple", " tokens, but"]
     } else {
-        &["at byte ", "from byte ", "past byte ", "within its ", "does not begin with"]
+        &[
+            "at byte ",
+            "from byte ",
+            "past byte ",
+            "within its ",
+            "does not begin with",
+        ]
     };
     places.iter().any(|place| message.contains(place))
 }
@@ -85,7 +96,10 @@ fn a_file_that_is_cut_short_anywhere_is_read_or_refused_with_the_place() {
                 }
                 Err(error) => {
                     assert!(error.message.contains(name), "{error}");
-                    assert!(tells_the_place(name, &error.message), "{length} bytes: {error}");
+                    assert!(
+                        tells_the_place(name, &error.message),
+                        "{length} bytes: {error}"
+                    );
                 }
             }
         }
@@ -94,7 +108,13 @@ fn a_file_that_is_cut_short_anywhere_is_read_or_refused_with_the_place() {
 
 #[test]
 fn random_bytes_are_refused() {
-    const NAMES: [&str; 5] = ["data.npy", "data.npz", "data.safetensors", "data.idx", "data.idx.gz"];
+    const NAMES: [&str; 5] = [
+        "data.npy",
+        "data.npz",
+        "data.safetensors",
+        "data.idx",
+        "data.idx.gz",
+    ];
     let folder = tempfile::tempdir().unwrap();
     let tail = prop::collection::vec(any::<u8>(), 0..300);
     proptest!(config(), |(name in prop::sample::select(&NAMES[..]), magic: bool, tail in tail)| {
@@ -181,14 +201,24 @@ fn packed_files_of_many_or_endless_parts_are_refused() {
     let mut bomb = idx(0x08, &[100], 100);
     bomb.resize(8 << 20, 0);
     let error = load_bytes(folder.path(), "data.idx.gz", &gzip(&bomb)).unwrap_err();
-    assert!(error.message.contains("goes on after the 100 bytes"), "{error}");
+    assert!(
+        error.message.contains("goes on after the 100 bytes"),
+        "{error}"
+    );
     // Parts without content, which must not pile up on the stack.
     let many = gzip(b"").repeat(50_000);
     let error = load_bytes(folder.path(), "data.idx.gz", &many).unwrap_err();
     assert!(error.message.contains("ends within its header"), "{error}");
-    let error = load_bytes(folder.path(), "data.idx.gz", &gzip(&idx(0x08, &[3 << 29, 2], 9)));
+    let error = load_bytes(
+        folder.path(),
+        "data.idx.gz",
+        &gzip(&idx(0x08, &[3 << 29, 2], 9)),
+    );
     let error = error.unwrap_err();
-    assert!(error.message.contains("claims to hold 3221225472 bytes"), "{error}");
+    assert!(
+        error.message.contains("claims to hold 3221225472 bytes"),
+        "{error}"
+    );
     assert!(error.remedy.contains("gunzip"), "{error}");
     // In parts, the same content is the same.
     let content = idx(0x08, &[2, 2], 4);

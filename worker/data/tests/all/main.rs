@@ -5,6 +5,7 @@
 //! - `hostile`: files of random and changed bytes (`subjects`: which files, and how).
 //! - `digits`: the data set that comes with the program.
 //! - `idx`, `tokens`, `csv`: the other formats. `shards`: several files.
+//! - `batches`: one content in all formats.
 //! - `order`: which samples make a batch. `augment`: how images are varied.
 
 #![expect(
@@ -13,6 +14,7 @@
 )]
 
 mod augment;
+mod batches;
 mod common;
 mod csv;
 mod digits;

@@ -52,7 +52,7 @@ pub fn source_of(path: &Path) -> Source {
 /// Many cases, the same in every run.
 pub fn config() -> ProptestConfig {
     ProptestConfig {
-        source_file: Some(file!()),
+        failure_persistence: None,
         rng_seed: RngSeed::Fixed(0),
         ..ProptestConfig::with_cases(2_000)
     }
@@ -112,4 +112,3 @@ pub fn apply(content: &mut Vec<u8>, change: &Change) {
         }
     }
 }
-

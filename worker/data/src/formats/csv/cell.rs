@@ -51,10 +51,7 @@ pub(super) fn number<'a>(cell: &[u8], place: impl Fn() -> Place<'a>) -> Result<f
 }
 
 /// A class, without blanks around it.
-pub(super) fn class<'a>(
-    cell: &'a [u8],
-    place: impl Fn() -> Place<'a>,
-) -> Result<&'a str, Defect> {
+pub(super) fn class<'a>(cell: &'a [u8], place: impl Fn() -> Place<'a>) -> Result<&'a str, Defect> {
     let missing = |what| {
         let remedy = "give every row a class, or leave the row out";
         Err(place().defect(what, remedy))

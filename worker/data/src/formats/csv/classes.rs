@@ -43,7 +43,9 @@ impl Classes {
             }
         };
         let texts = self.places.into_iter();
-        let texts = texts.map(|(class, place)| (class, indices[place])).collect();
+        let texts = texts
+            .map(|(class, place)| (class, indices[place]))
+            .collect();
         (indices, Known { texts, integers })
     }
 }

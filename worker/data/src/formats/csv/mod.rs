@@ -113,8 +113,8 @@ impl Table {
             if let Some(like) = &self.like {
                 compare(&header, &like.header, "the data to train on")?;
             }
-            self.at = self.place_of_target(&header)?;
             refuse_unclear_names(&header, rows.line())?;
+            self.at = self.place_of_target(&header)?;
             self.header = header;
             file.clone_into(&mut self.first_file);
         } else {
@@ -133,19 +133,12 @@ impl Table {
 
     fn place_of_target(&self, header: &ByteRecord) -> Result<usize, Wrong> {
         let wanted = self.target_column.as_bytes();
-        let mut places = (0..).zip(header).filter(|(_, name)| *name == wanted);
-        let Some((place, _)) = places.next() else {
+        let Some(place) = header.iter().position(|name| name == wanted) else {
             let names = header.iter().map(lossy);
             return Err(Wrong::Column(
                 Names::sorted(names).lacking_column(&self.target_column, "target_column"),
             ));
         };
-        if places.next().is_some() {
-            return Err(Wrong::Column(Defect::new(
-                format!("has several columns {}", Quoted(&self.target_column)),
-                "give the columns names of their own",
-            )));
-        }
         if header.len() == 1 {
             return Err(Wrong::File(Defect::new(
                 format!("has no column but {}", Quoted(&self.target_column)),
@@ -248,7 +241,7 @@ impl Table {
 
 /// Refuses columns that cannot be told apart by their names.
 fn refuse_unclear_names(header: &ByteRecord, line: usize) -> Result<(), Defect> {
-    let mut known = HashMap::with_capacity(header.len());
+    let mut known = HashMap::new();
     for (number, name) in (1_usize..).zip(header) {
         if name.trim_ascii().is_empty() {
             return Err(Defect::new(
@@ -277,7 +270,10 @@ fn compare(header: &ByteRecord, expected: &ByteRecord, other: impl Display) -> R
         let message = format!("has {here} columns, where {other} has {there}");
         return Err(Defect::new(message, remedy));
     }
-    match (1..).zip(header.iter().zip(expected)).find(|(_, (a, b))| a != b) {
+    match (1..)
+        .zip(header.iter().zip(expected))
+        .find(|(_, (a, b))| a != b)
+    {
         None => Ok(()),
         Some((number, (here, there))) => Err(Defect::new(
             format!(
@@ -292,7 +288,10 @@ fn compare(header: &ByteRecord, expected: &ByteRecord, other: impl Display) -> R
 
 fn unknown(class: &[u8], place: &Place) -> Defect {
     place.defect(
-        &format!("the class {}, which the data to train on lacks,", Quoted(&lossy(class))),
+        &format!(
+            "the class {}, which the data to train on lacks,",
+            Quoted(&lossy(class))
+        ),
         "leave the row out, or train on data that has the class",
     )
 }

@@ -36,10 +36,9 @@ impl<'a> Rows<'a> {
     /// When the row is the last one for a quote that is never closed.
     pub(super) fn next(&mut self, row: &mut ByteRecord) -> Result<bool, Defect> {
         self.start = self.at();
-        let found = self
-            .reader
-            .read_byte_record(row)
-            .map_err(|error| Defect::damaged(format!("cannot be read: {}", cut(&error.to_string()))))?;
+        let found = self.reader.read_byte_record(row).map_err(|error| {
+            Defect::damaged(format!("cannot be read: {}", cut(&error.to_string())))
+        })?;
         // The reader takes the rest of the file for a cell.
         if found && self.at() == self.content.len() && ends_in_quotes(&self.content[self.start..]) {
             return Err(Defect::damaged(format!(
