@@ -10,6 +10,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test ends at its first surprise, in its helpers too"
 )]
 
