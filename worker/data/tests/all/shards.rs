@@ -117,6 +117,13 @@ fn a_pattern_without_files_and_a_missing_shard_are_named() {
         error.message.contains("none-*.npz` matches no file"),
         "{error}"
     );
+    let error = load(&shards("none/part-*.npz")).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("is in a folder that cannot be read: No such file"),
+        "{error}"
+    );
     let error = load(&shards("part-{000..003}.npz")).unwrap_err();
     assert!(
         error.message.contains("part-003.npz` cannot be read"),
