@@ -6,9 +6,9 @@ use super::args::PlanArgs;
 use super::output::{Trouble, print};
 use super::request;
 use crate::exit;
-use rangefinder_config::Resolved;
+use rangefinder_config::trainability;
 use rangefinder_report::terminal;
-use rangefinder_sweep::plan::{self, Plan, Trainability};
+use rangefinder_sweep::plan::{self, Plan};
 use serde::Serialize;
 use std::io::IsTerminal as _;
 
@@ -51,14 +51,4 @@ pub(super) fn run(args: PlanArgs) -> Result<u8, Trouble> {
     };
     print(&text)?;
     Ok(exit::OK)
-}
-
-fn trainability(resolved: &Resolved) -> Trainability {
-    let sgd = resolved.spec.optimizer.as_deref() == Some("sgd");
-    Trainability {
-        beta: resolved.answer.beta,
-        adaptive: !sgd,
-        seekable: true,
-        replayable: true,
-    }
 }
