@@ -1,8 +1,8 @@
 //! A document from what the state machine and the rule know.
 
 use super::{
-    AttemptDocument, Curve, FORMAT, Losses, ReplicaDocument, Status, Stop, SweepDocument,
-    TaskDocument, Timings,
+    AttemptDocument, Curve, FORMAT, Losses, ObservedLoss, ReplicaDocument, Status, Stop,
+    SweepDocument, TaskDocument, Timings, effective_batch_size,
 };
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_sweep::curve::StopReason;
@@ -96,7 +96,12 @@ impl SweepDocument {
                 .described
                 .as_ref()
                 .map(|described| described.effective_batch_size)
-                .filter(|size| *size > 0),
+                .filter(|size| *size > 0)
+                .or_else(|| effective_batch_size(spec)),
+            observed_loss: Some(match &spec.eval_data {
+                Some(_) => ObservedLoss::Evaluation,
+                None => ObservedLoss::Training,
+            }),
             learning_rates: learning_rates.to_vec(),
             suggestion: answer.and_then(|answer| suggestion(answer.suggestion.as_ref())),
             rule_value: answer.and_then(|answer| finite(answer.rule_value.as_ref())),
