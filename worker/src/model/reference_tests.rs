@@ -8,10 +8,10 @@ use rangefinder_proto::v1;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::init::Made;
-use super::{Blueprint, Model, Outputs, gpt, resnet};
+use super::{Blueprint, Model, Outputs, resnet};
 use crate::foreign;
 use crate::loss::Loss;
+use crate::parameters::Named;
 use crate::recipe::Recipe;
 use crate::samples::{Batch, Kinds, Samples};
 
@@ -39,38 +39,54 @@ struct Loaded {
     reference: Value,
 }
 
-fn load(builtin: v1::Builtin, batch: i64) -> Loaded {
-    let name = builtin.name.clone();
-    let spec = v1::TrainerSpec {
+fn specification(builtin: v1::Builtin, data: v1::Data) -> v1::TrainerSpec {
+    v1::TrainerSpec {
         trainer: Some(v1::trainer_spec::Trainer::Builtin(builtin)),
-        data: Some(v1::Data {
-            source: path(&format!("{name}.npz")),
-            ..v1::Data::default()
-        }),
+        data: Some(data),
         loss: "cross_entropy".to_owned(),
         optimizer: Some(v1::Optimizer {
             name: "sgd".to_owned(),
             ..v1::Optimizer::default()
         }),
         batch_size: 1,
-        weights: path(&format!("{name}.pt")),
         ..v1::TrainerSpec::default()
-    };
-    let recipe = Recipe::parse(&spec).unwrap();
+    }
+}
+
+fn build(spec: &v1::TrainerSpec) -> (Recipe, Samples, Model) {
+    let recipe = Recipe::parse(spec).unwrap();
     let samples = Samples::new(rangefinder_data::load(&recipe.data).unwrap()).unwrap();
     let blueprint = Blueprint::read(&recipe, &samples).unwrap();
+    let model = blueprint.build(&recipe, Device::Cpu).unwrap();
+    (recipe, samples, model)
+}
+
+fn load(builtin: v1::Builtin, batch: i64) -> Loaded {
+    let name = builtin.name.clone();
+    let data = v1::Data {
+        source: path(&format!("{name}.npz")),
+        ..v1::Data::default()
+    };
+    let (recipe, samples, model) = build(&v1::TrainerSpec {
+        weights: path(&format!("{name}.pt")),
+        ..specification(builtin, data)
+    });
     let kinds = Kinds {
         float: Kind::Float,
         targets: Kind::Int64,
     };
     let indices: Vec<i64> = (0..batch).collect();
-    let text = std::fs::read_to_string(fixture(&format!("{name}.json"))).unwrap();
     Loaded {
-        model: blueprint.build(&recipe, Device::Cpu).unwrap(),
+        model,
         loss: recipe.loss,
         batch: samples.batch(&indices, kinds, Device::Cpu).unwrap(),
-        reference: serde_json::from_str(&text).unwrap(),
+        reference: reference(&name),
     }
+}
+
+fn reference(name: &str) -> Value {
+    let text = std::fs::read_to_string(fixture(&format!("{name}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 fn resnet18() -> Loaded {
@@ -91,10 +107,6 @@ fn gpt() -> Loaded {
         ..v1::Builtin::default()
     };
     load(builtin, 8)
-}
-
-fn parameters(value: &Value) -> Vec<(String, Vec<i64>)> {
-    serde_json::from_value(value.clone()).unwrap()
 }
 
 #[track_caller]
@@ -132,33 +144,43 @@ fn the_loss_and_every_gradient_are_pytorchs() {
 }
 
 #[test]
-fn names_shapes_and_number_of_parameters_are_pytorchs_at_the_usual_sizes() {
+fn parameters_are_torchvisions_and_nanogpts_at_the_usual_sizes() {
     let outputs = Outputs {
         width: 1000,
         shape: vec![1000],
     };
     let plan = resnet::Plan::new(64, &[3, 224, 224], outputs).unwrap();
     let (_, made) = plan.build(0, Device::Cpu).unwrap();
-    assert_larger(&made, &resnet18().reference, 11_689_512);
+    assert_larger(&made.parameters, "resnet18", 11_689_512);
 
-    let sizes = gpt::Sizes {
-        layers: 6,
-        heads: 6,
-        width: 384,
-        vocabulary: Some(65),
+    let folder = tempfile::tempdir().unwrap();
+    let stream = folder.path().join("tokens.bin");
+    let tokens: Vec<u8> = (0..=256_u16).flat_map(|i| (i % 65).to_le_bytes()).collect();
+    std::fs::write(&stream, tokens).unwrap();
+    // All sizes are the defaults, and the tokens 0 to 64 are counted.
+    let builtin = v1::Builtin {
+        name: "gpt".to_owned(),
+        ..v1::Builtin::default()
     };
-    let (_, made) = gpt::Plan::sized(sizes, 65, 256).build(0, Device::Cpu).unwrap();
-    assert_larger(&made, &gpt().reference, 10_770_816);
+    let data = v1::Data {
+        source: stream.display().to_string(),
+        context: 256,
+        ..v1::Data::default()
+    };
+    let (_, _, model) = build(&specification(builtin, data));
+    assert_larger(&model.parameters, "gpt", 10_770_816);
 }
 
-fn assert_larger(made: &Made, reference: &Value, count: i64) {
-    let larger = &reference["larger"];
-    let got: Vec<(String, Vec<i64>)> = made
-        .parameters
+#[track_caller]
+fn assert_larger(parameters: &[Named], name: &str, count: i64) {
+    let larger = &reference(name)["larger"];
+    let got: Vec<(String, Vec<i64>)> = parameters
         .iter()
         .map(|p| (p.name.clone(), p.tensor.size()))
         .collect();
-    assert_eq!(got, parameters(&larger["parameters"]));
+    let expected: Vec<(String, Vec<i64>)> =
+        serde_json::from_value(larger["parameters"].clone()).unwrap();
+    assert_eq!(got, expected);
     let sum: i64 = got.iter().map(|(_, shape)| shape.iter().product::<i64>()).sum();
     assert_eq!((sum, larger["count"].as_i64()), (count, Some(count)));
 }
