@@ -4,8 +4,8 @@ use rangefinder_data::Column;
 use rangefinder_session::trainer::Failure;
 use tch::{TchError, Tensor};
 
-use crate::failure;
 use crate::evaluation;
+use crate::failure;
 use crate::loss::Criterion;
 use crate::recipe::Recipe;
 use crate::run::Run;
@@ -32,6 +32,7 @@ pub(crate) fn first_loss(
     }
     let training = |error: &TchError| failure::training(error, recipe.batch_size);
     let batch = run.batch(samples, 0).map_err(|error| training(&error))?;
+    let autocast = run.forward().map_err(|error| training(&error))?;
     let output = forward(recipe, samples, run, &batch)?;
     let known = run.model.classes();
     let classes = recipe.loss.check(&output, &batch.targets, known)?;
@@ -48,6 +49,7 @@ pub(crate) fn first_loss(
                 "save targets that fit the model's output and the loss",
             )
         })?;
+    drop(autocast);
     if !loss.requires_grad() {
         return Err(failure::user(
             "model",
@@ -55,9 +57,7 @@ pub(crate) fn first_loss(
             "let the model's output be computed from its parameters, without torch.no_grad or detach",
         ));
     }
-    run.parameters
-        .gradients(&loss)
-        .map_err(|error| training(&error))?;
+    loss.f_backward().map_err(|error| training(&error))?;
     let value = |loss: &Tensor| loss.f_reshape([])?.f_double_value(&[]);
     let trained = value(&loss).map_err(|error| training(&error))?;
     let finite = |value: f64, field: &str, of: &str| {

@@ -12,7 +12,8 @@ const SIMILAR: f64 = 0.5;
 
 /// Whether a pattern fits a whole name: `*` stands for any text, dots too, `?` for any character.
 pub(crate) fn fits(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     // Where the last star stands, and the text that it has taken so far ends.
     let mut star: Option<(usize, usize)> = None;
@@ -61,10 +62,7 @@ pub(crate) fn require_fit(field: &str, pattern: &str, names: &[String]) -> Resul
 }
 
 /// The name most like a pattern or name, if any is.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     names
         .into_iter()
@@ -129,6 +127,9 @@ mod tests {
         let names: Vec<String> = (0..20).map(|i| i.to_string()).collect();
         let text = list(names.iter().map(String::as_str));
         assert!(text.ends_with("and 8 more"), "{text}");
-        assert_eq!(nearest("layer.0.weigth", ["layers.0.weight", "b"]), Some("layers.0.weight"));
+        assert_eq!(
+            nearest("layer.0.weigth", ["layers.0.weight", "b"]),
+            Some("layers.0.weight")
+        );
     }
 }

@@ -11,8 +11,11 @@ use crate::support::{self, bits, losses, lr, spec};
 fn gpu() -> Option<Device> {
     match device::resolve("cuda:0") {
         Ok(device) => Some(device),
-        Err(error) if std::env::var_os("RANGEFINDER_REQUIRE_GPU").is_some() => panic!("{error}"),
-        Err(_) => None,
+        Err(error) => {
+            let required = std::env::var_os("RANGEFINDER_REQUIRE_GPU").is_some();
+            assert!(!required, "{error}");
+            None
+        }
     }
 }
 
@@ -52,7 +55,10 @@ fn a_gpu_draws_the_curve_of_the_cpu() {
         let cpu = losses(&mut support::trainer(), &spec, 0, 60);
         let gpu = losses(&mut TorchTrainer::new(device), &spec, 0, 60);
         for (step, (cpu, gpu)) in cpu.iter().zip(&gpu).enumerate() {
-            assert!((gpu / cpu - 1.0).abs() < 1e-3, "{model}, {step}: {gpu}, {cpu}");
+            assert!(
+                (gpu / cpu - 1.0).abs() < 1e-3,
+                "{model}, {step}: {gpu}, {cpu}"
+            );
         }
     }
 }
@@ -75,7 +81,12 @@ fn data_that_are_uploaded_batch_by_batch_train_as_data_that_stay_on_the_gpu() {
         ..deterministic("mlp", "adamw")
     };
     let resident = losses(&mut TorchTrainer::new(device), &spec, 0, 50);
-    let uploaded = losses(&mut TorchTrainer::with_resident_limit(device, 0), &spec, 0, 50);
+    let uploaded = losses(
+        &mut TorchTrainer::with_resident_limit(device, 0),
+        &spec,
+        0,
+        50,
+    );
     assert_eq!(bits(&resident), bits(&uploaded));
 }
 
@@ -103,5 +114,8 @@ fn running_out_of_a_gpus_memory_is_named_with_batch_size_and_remedy() {
     let failure = trainer.probe(&spec, 2).unwrap_err();
     assert_eq!(failure.kind, v1::FailureKind::OutOfMemory, "{failure:?}");
     assert!(failure.message.contains("accumulate"), "{failure:?}");
-    assert_eq!(losses(&mut trainer, &support::spec("mlp", "sgd"), 0, 3).len(), 3);
+    assert_eq!(
+        losses(&mut trainer, &support::spec("mlp", "sgd"), 0, 3).len(),
+        3
+    );
 }

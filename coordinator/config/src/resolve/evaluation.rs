@@ -1,7 +1,7 @@
 //! What is observed instead of the training loss.
 
-use super::mistakes::Mistakes;
 use super::data::missing_files;
+use super::mistakes::Mistakes;
 use super::model::absolute;
 use rangefinder_proto::v1;
 
@@ -30,8 +30,9 @@ pub(super) fn evaluation(
             "does not apply to data in .npy files, whose targets are a file of their own",
             "save inputs and targets with numpy.savez(file, inputs=..., targets=...)",
         );
-    } else if let Some((message, remedy)) = missing_files(&source, &crate::names::DATA, "a file of data")
-        .filter(|_| !crate::names::DATA.contains(&source.as_str()))
+    } else if let Some((message, remedy)) =
+        missing_files(&source, &crate::names::DATA, "a file of data")
+            .filter(|_| !crate::names::DATA.contains(&source.as_str()))
     {
         mistakes.add("eval_data", message, remedy);
     }

@@ -269,14 +269,16 @@ fn the_global_batch_size_chooses_how_many_batches_are_accumulated() {
 
 #[test]
 fn batch_sizes_that_contradict_each_other_are_named_both() {
-    insta::assert_snapshot!([
-        serde_json::json!({"batch_size": 48, "global_batch_size": 100}),
-        serde_json::json!({"batch_size": 64, "global_batch_size": 32}),
-        serde_json::json!({"batch_size": 64, "global_batch_size": 512, "accumulate": 4}),
-        serde_json::json!({"accumulate": 0}),
-    ]
-    .map(mistakes)
-    .concat());
+    insta::assert_snapshot!(
+        [
+            serde_json::json!({"batch_size": 48, "global_batch_size": 100}),
+            serde_json::json!({"batch_size": 64, "global_batch_size": 32}),
+            serde_json::json!({"batch_size": 64, "global_batch_size": 512, "accumulate": 4}),
+            serde_json::json!({"accumulate": 0}),
+        ]
+        .map(mistakes)
+        .concat()
+    );
 }
 
 #[test]
@@ -284,12 +286,14 @@ fn precision_is_one_of_three_and_tf32_needs_a_gpu() {
     assert_eq!(resolved(serde_json::json!({})).trainer.precision, "fp32");
     let tf32 = serde_json::json!({"precision": "tf32"});
     assert_eq!(resolved(tf32).trainer.precision, "tf32");
-    insta::assert_snapshot!([
-        serde_json::json!({"precision": "bf61"}),
-        serde_json::json!({"precision": "tf32", "device": "cpu"}),
-    ]
-    .map(mistakes)
-    .concat());
+    insta::assert_snapshot!(
+        [
+            serde_json::json!({"precision": "bf61"}),
+            serde_json::json!({"precision": "tf32", "device": "cpu"}),
+        ]
+        .map(mistakes)
+        .concat()
+    );
 }
 
 #[test]
@@ -300,13 +304,15 @@ fn each_model_has_its_own_sizes() {
     assert_eq!(gpt.spec.vocabulary, None);
     let resnet = resolved(serde_json::json!({"model": "resnet18"}));
     assert_eq!((resnet.spec.width, resnet.spec.layers), (Some(64), None));
-    insta::assert_snapshot!([
-        serde_json::json!({"model": "gpt", "width": 10, "heads": 4, "hidden_sizes": [1]}),
-        serde_json::json!({"model": "resnet18", "width": 0, "layers": 2}),
-        serde_json::json!({"model": "mlp", "vocabulary": 5, "width": 5}),
-    ]
-    .map(mistakes)
-    .concat());
+    insta::assert_snapshot!(
+        [
+            serde_json::json!({"model": "gpt", "width": 10, "heads": 4, "hidden_sizes": [1]}),
+            serde_json::json!({"model": "resnet18", "width": 0, "layers": 2}),
+            serde_json::json!({"model": "mlp", "vocabulary": 5, "width": 5}),
+        ]
+        .map(mistakes)
+        .concat()
+    );
 }
 
 #[test]
@@ -343,17 +349,19 @@ fn options_of_losses_parameters_and_evaluation_reach_the_workers() {
 
 #[test]
 fn options_that_do_not_fit_the_loss_the_gradients_or_the_evaluation_are_mistakes() {
-    insta::assert_snapshot!([
-        serde_json::json!({"loss": "mse", "label_smoothing": 0.1, "ignore_index": 0}),
-        serde_json::json!({"label_smoothing": 1.0, "loss": "cross_entropy"}),
-        serde_json::json!({"loss": "nll"}),
-        serde_json::json!({"clip_norm": 1.0, "clip_value": 0.5}),
-        serde_json::json!({"clip_norm": 0.0}),
-        serde_json::json!({"groups": ["head", "head.*:learning_rate=3"], "freeze": [""]}),
-        serde_json::json!({"weights": "/nowhere/w.pt", "optimizer_state": "/nowhere/o.pt"}),
-        serde_json::json!({"eval_batches": 3, "eval_every": 2}),
-        serde_json::json!({"eval_data": "/nowhere/v.npz", "eval_batches": 0}),
-    ]
-    .map(mistakes)
-    .concat());
+    insta::assert_snapshot!(
+        [
+            serde_json::json!({"loss": "mse", "label_smoothing": 0.1, "ignore_index": 0}),
+            serde_json::json!({"label_smoothing": 1.0, "loss": "cross_entropy"}),
+            serde_json::json!({"loss": "nll"}),
+            serde_json::json!({"clip_norm": 1.0, "clip_value": 0.5}),
+            serde_json::json!({"clip_norm": 0.0}),
+            serde_json::json!({"groups": ["head", "head.*:learning_rate=3"], "freeze": [""]}),
+            serde_json::json!({"weights": "/nowhere/w.pt", "optimizer_state": "/nowhere/o.pt"}),
+            serde_json::json!({"eval_batches": 3, "eval_every": 2}),
+            serde_json::json!({"eval_data": "/nowhere/v.npz", "eval_batches": 0}),
+        ]
+        .map(mistakes)
+        .concat()
+    );
 }

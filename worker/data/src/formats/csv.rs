@@ -169,7 +169,10 @@ impl Table {
                 } else {
                     let label = self.label(class(cell, place)?).ok_or_else(|| {
                         place().defect(
-                            &format!("the class {}, which the data to train on lacks,", Quoted(&lossy(cell))),
+                            &format!(
+                                "the class {}, which the data to train on lacks,",
+                                Quoted(&lossy(cell))
+                            ),
                             "leave the row out, or train on data that has the class",
                         )
                     })?;

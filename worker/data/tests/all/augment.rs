@@ -22,7 +22,10 @@ fn each_seed_replica_and_step_has_variations_of_its_own() {
     for seed in [0, 1, 2, u64::MAX] {
         for replica in [0, 1, u32::MAX] {
             for step in [0, 1, 2, 1 << 40] {
-                assert!(batches.insert(batch(seed, replica, step)), "{seed} {replica} {step}");
+                assert!(
+                    batches.insert(batch(seed, replica, step)),
+                    "{seed} {replica} {step}"
+                );
             }
         }
     }
@@ -39,18 +42,27 @@ fn every_place_and_both_directions_are_equally_likely() {
     // 9 rows, 9 columns, 2 directions: a chi-square of 161 degrees of freedom.
     assert_eq!(counts.len(), 162);
     let expected = 64_000.0 / 162.0;
-    let chi: f64 = counts.values().map(|n| (n - expected) * (n - expected) / expected).sum();
+    let chi: f64 = counts
+        .values()
+        .map(|n| (n - expected) * (n - expected) / expected)
+        .sum();
     let z = (chi - 161.0) / (2.0_f64 * 161.0).sqrt();
     assert!(z.abs() < 4.0, "{z}");
 }
 
 #[test]
 fn neither_variation_depends_on_whether_the_other_is_chosen() {
-    let crop = Augmentation { flip: false, ..BOTH };
+    let crop = Augmentation {
+        flip: false,
+        ..BOTH
+    };
     let flip = Augmentation { crop: None, ..BOTH };
     for (position, both) in (0..).zip(batch(1, 2, 3)) {
         let cropped = crop.draw(1, 2, 3, position);
-        assert_eq!((cropped.top, cropped.left, cropped.flip), (both.top, both.left, false));
+        assert_eq!(
+            (cropped.top, cropped.left, cropped.flip),
+            (both.top, both.left, false)
+        );
         let flipped = flip.draw(1, 2, 3, position);
         assert_eq!((flipped.top, flipped.left, flipped.flip), (0, 0, both.flip));
     }

@@ -52,12 +52,20 @@ fn integers_are_numbered_by_their_value_whatever_byte_order_mark_comes_first() {
 fn a_numeric_target_is_one_output() {
     let dataset = load(&of(&fixture("flowers.csv"), "length, cm", "numeric"));
     let error = dataset.unwrap_err();
-    assert!(error.message.contains("`versicolor`, which is no number, in column `species`"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("`versicolor`, which is no number, in column `species`"),
+        "{error}"
+    );
 
     let dataset = load(&of(&fixture("grades.csv"), "grade", "numeric")).unwrap();
     assert_eq!(dataset.targets().dtype(), Dtype::F32);
     assert_eq!(dataset.targets().shape(), [4, 1]);
-    assert_eq!(elements(dataset.targets(), f32::from_le_bytes), [10.0, 9.0, -2.0, 9.0]);
+    assert_eq!(
+        elements(dataset.targets(), f32::from_le_bytes),
+        [10.0, 9.0, -2.0, 9.0]
+    );
 }
 
 #[test]
@@ -67,15 +75,26 @@ fn a_cell_that_is_no_number_is_named_by_column_row_and_line() {
     let error = table(content, "y", "").unwrap_err();
     assert_eq!(error.field, "data");
     assert!(
-        error.message.contains("`oops`, which is no number, in column `b\\nc`, row 2 (line 4)"),
+        error
+            .message
+            .contains("`oops`, which is no number, in column `b\\nc`, row 2 (line 4)"),
         "{error}"
     );
-    for (cell, what) in [("", "an empty cell"), (" ", "an empty cell"), ("1,5", "4 columns in line 2")] {
+    for (cell, what) in [
+        ("", "an empty cell"),
+        (" ", "an empty cell"),
+        ("1,5", "4 columns in line 2"),
+    ] {
         let error = table(&format!("a,b,y\n1,{cell},0\n"), "y", "").unwrap_err();
         assert!(error.message.contains(what), "{error}");
     }
     let error = table("a,y\n1,\n", "y", "").unwrap_err();
-    assert!(error.message.contains("an empty cell in column `y`, row 1 (line 2)"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("an empty cell in column `y`, row 1 (line 2)"),
+        "{error}"
+    );
     let dataset = table("a,y\nNaN,1\n-inf,0\n 3 , 1 \n", "y", "").unwrap();
     let inputs = elements(&dataset.inputs()[0], f32::from_le_bytes);
     assert!(inputs[0].is_nan());
@@ -87,7 +106,10 @@ fn a_cell_that_is_no_number_is_named_by_column_row_and_line() {
 fn the_target_must_be_one_column_beside_others() {
     let error = table("width,length,species\n1,2,a\n", "spezies", "").unwrap_err();
     assert_eq!(error.field, "target_column");
-    assert!(error.message.contains("`length`, `species`, `width`"), "{error}");
+    assert!(
+        error.message.contains("`length`, `species`, `width`"),
+        "{error}"
+    );
     assert!(error.remedy.contains("did you mean `species`?"), "{error}");
     let error = table("a,y,y\n1,2,3\n", "y", "").unwrap_err();
     assert_eq!(error.field, "target_column");

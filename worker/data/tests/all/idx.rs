@@ -40,7 +40,10 @@ fn every_type_of_element_is_read_and_only_bytes_are_grey_levels() {
         dataset
     };
     let expect = |got: Vec<f64>| {
-        assert!(got.into_iter().eq(numbers.clone().map(f64::from)), "{numbers:?}");
+        assert!(
+            got.into_iter().eq(numbers.clone().map(f64::from)),
+            "{numbers:?}"
+        );
     };
     let i1 = check("i1.idx", Dtype::I8);
     expect(elements(&i1.inputs()[0], |b| i8::from_le_bytes(b).into()));
@@ -73,7 +76,10 @@ fn damage_is_named_with_its_place() {
     assert_eq!(content.len(), end);
     for (content, what) in [
         (&content[..9], "ends within its header, at byte 9"),
-        (&content[..80], "only 64 bytes of elements from byte 16 on, where its header claims 72"),
+        (
+            &content[..80],
+            "only 64 bytes of elements from byte 16 on, where its header claims 72",
+        ),
         (&[&content[..], b"x"].concat()[..], "goes on after byte 88"),
         (b"\x89PNG.....", "is not an IDX file"),
         (b"\0\0\x07\x01\0\0\0\x01x", "unknown type 0x07 at byte 2"),

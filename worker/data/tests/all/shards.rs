@@ -22,7 +22,10 @@ fn assert_is_the_example(dataset: &Dataset) {
     assert_eq!(samples, [2, 1, 3]);
     let expected: Vec<f32> = (0..36u8).map(f32::from).collect();
     assert_eq!(elements(inputs, f32::from_le_bytes), expected);
-    assert_eq!(elements(dataset.targets(), i64::from_le_bytes), [0, 1, 2, 0, 1, 2]);
+    assert_eq!(
+        elements(dataset.targets(), i64::from_le_bytes),
+        [0, 1, 2, 0, 1, 2]
+    );
 }
 
 #[test]
@@ -56,16 +59,31 @@ fn inputs_and_targets_may_be_cut_in_other_places() {
         ..shards("x-*.npy")
     };
     let error = load(&short).unwrap_err();
-    assert!(error.message.contains("`inputs` has 6 samples but `targets` has 3"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("`inputs` has 6 samples but `targets` has 3"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_sample_is_found_in_its_part() {
     let dataset = load(&shards("part-*.npz")).unwrap();
-    let places: Vec<_> = (0..7).map(|sample| dataset.targets().locate(sample)).collect();
+    let places: Vec<_> = (0..7)
+        .map(|sample| dataset.targets().locate(sample))
+        .collect();
     assert_eq!(
         places,
-        [Some((0, 0)), Some((0, 1)), Some((1, 0)), Some((2, 0)), Some((2, 1)), Some((2, 2)), None]
+        [
+            Some((0, 0)),
+            Some((0, 1)),
+            Some((1, 0)),
+            Some((2, 0)),
+            Some((2, 1)),
+            Some((2, 2)),
+            None
+        ]
     );
     let outside = dataset.targets().first_outside(&(0..2), -100).unwrap();
     assert_eq!((outside.sample, outside.label), (2, 2));
@@ -83,22 +101,36 @@ fn shards_that_do_not_fit_are_both_named() {
         }
     }
     let error = error("other-00[03].npz");
-    assert!(error.message.contains("other-003.npz` has 5 samples of `targets` but 6 of `inputs`"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("other-003.npz` has 5 samples of `targets` but 6 of `inputs`"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_pattern_without_files_and_a_missing_shard_are_named() {
     let error = error("none-*.npz");
     assert_eq!(error.field, "data");
-    assert!(error.message.contains("none-*.npz` matches no file"), "{error}");
+    assert!(
+        error.message.contains("none-*.npz` matches no file"),
+        "{error}"
+    );
     let error = load(&shards("part-{000..003}.npz")).unwrap_err();
-    assert!(error.message.contains("part-003.npz` cannot be read"), "{error}");
+    assert!(
+        error.message.contains("part-003.npz` cannot be read"),
+        "{error}"
+    );
     let error = load(&shards("part-000.{npz,npy}")).unwrap_err();
     assert!(error.remedy.contains("{000..003}"), "{error}");
     let error = load(&shards("part-[0.npz")).unwrap_err();
     assert!(error.message.contains("is no pattern"), "{error}");
     let error = load(&shards("part-000.*")).unwrap_err();
-    assert!(error.message.contains("is a .safetensors file, but"), "{error}");
+    assert!(
+        error.message.contains("is a .safetensors file, but"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -132,8 +164,14 @@ fn tokens_stay_within_their_file() {
         ..source(&folder.path().join("?.bin"))
     })
     .unwrap();
-    assert_eq!(elements(&dataset.inputs()[0], u16::from_le_bytes), [1, 2, 5, 6]);
-    assert_eq!(elements(dataset.targets(), u16::from_le_bytes), [2, 3, 6, 7]);
+    assert_eq!(
+        elements(&dataset.inputs()[0], u16::from_le_bytes),
+        [1, 2, 5, 6]
+    );
+    assert_eq!(
+        elements(dataset.targets(), u16::from_le_bytes),
+        [2, 3, 6, 7]
+    );
 }
 
 #[test]
@@ -143,6 +181,12 @@ fn classes_of_tables_are_those_of_all_files() {
         ..shards("table-*.csv")
     })
     .unwrap();
-    assert_eq!(elements(dataset.targets(), i64::from_le_bytes), [1, 2, 0, 1]);
-    assert_eq!(elements(&dataset.inputs()[0], f32::from_le_bytes), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(
+        elements(dataset.targets(), i64::from_le_bytes),
+        [1, 2, 0, 1]
+    );
+    assert_eq!(
+        elements(&dataset.inputs()[0], f32::from_le_bytes),
+        [1.0, 2.0, 3.0, 4.0]
+    );
 }
