@@ -109,22 +109,35 @@ fn gpt() -> Loaded {
     load(builtin, 8)
 }
 
-#[track_caller]
-fn assert_loss(loaded: &Loaded, key: &str) -> Tensor {
-    let loss = loaded.loss.of(&loaded.model, &loaded.batch).unwrap();
-    let (got, expected) = (loss.double_value(&[]), loaded.reference[key].as_f64().unwrap());
-    assert!((got / expected - 1.0).abs() <= LOSSES_WITHIN, "{got} instead of {expected}");
-    loss
+impl Loaded {
+    /// The loss of the batch, which is the reference's under `key`.
+    #[track_caller]
+    fn loss(&self, key: &str) -> Tensor {
+        let loss = self.loss.of(&self.model, &self.batch).unwrap();
+        let (got, expected) = (
+            loss.double_value(&[]),
+            self.reference[key].as_f64().unwrap(),
+        );
+        assert!(
+            (got / expected - 1.0).abs() <= LOSSES_WITHIN,
+            "{got} instead of {expected}"
+        );
+        loss
+    }
 }
 
 #[test]
 fn the_loss_and_every_gradient_are_pytorchs() {
     for (name, mut loaded) in [("resnet18", resnet18()), ("gpt", gpt())] {
-        let loss = assert_loss(&loaded, "loss");
+        let loss = loaded.loss("loss");
         let leaves: Vec<&Tensor> = loaded.model.parameters.iter().map(|p| &p.tensor).collect();
         let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
         let mut expected = Weights::open(&fixture(&format!("{name}_gradients.pt"))).unwrap();
-        let names: Vec<String> = expected.shapes().iter().map(|(n, _)| (*n).to_owned()).collect();
+        let names: Vec<String> = expected
+            .shapes()
+            .iter()
+            .map(|(n, _)| (*n).to_owned())
+            .collect();
         assert_eq!(names, loaded.model.all_names, "{name}");
         for (place, gradient) in gradients.iter().enumerate() {
             let expected = foreign::tensor(&expected.tensor(place).unwrap().unwrap()).unwrap();
@@ -139,7 +152,7 @@ fn the_loss_and_every_gradient_are_pytorchs() {
         }
         // The statistics of batch norms were read, and moved as PyTorch moves them.
         loaded.model.set_training(false).unwrap();
-        assert_loss(&loaded, "evaluated");
+        let _ = loaded.loss("evaluated");
     }
 }
 
@@ -181,6 +194,9 @@ fn assert_larger(parameters: &[Named], name: &str, count: i64) {
     let expected: Vec<(String, Vec<i64>)> =
         serde_json::from_value(larger["parameters"].clone()).unwrap();
     assert_eq!(got, expected);
-    let sum: i64 = got.iter().map(|(_, shape)| shape.iter().product::<i64>()).sum();
+    let sum: i64 = got
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<i64>())
+        .sum();
     assert_eq!((sum, larger["count"].as_i64()), (count, Some(count)));
 }

@@ -48,10 +48,7 @@ fn a_step_has_the_samples_of_all_its_batches_and_one_learning_rate() {
         trainer.step(step, lr(step), &mut seen).unwrap();
     }
     let steps: Vec<_> = seen.iter().map(|l| (l.step, l.lr, l.samples)).collect();
-    assert_eq!(
-        steps,
-        [(6, lr(6), 256), (7, lr(7), 197), (8, lr(8), 256)]
-    );
+    assert_eq!(steps, [(6, lr(6), 256), (7, lr(7), 197), (8, lr(8), 256)]);
 }
 
 #[test]
@@ -60,7 +57,10 @@ fn the_effective_batch_size_and_the_steps_of_an_epoch_count_optimizer_steps() {
     assert_eq!(described.effective_batch_size, 256);
     assert_eq!(described.steps_per_epoch, 8);
     let plain = trainer().describe(&accumulating(64, 0)).unwrap();
-    assert_eq!((plain.effective_batch_size, plain.steps_per_epoch), (64, 29));
+    assert_eq!(
+        (plain.effective_batch_size, plain.steps_per_epoch),
+        (64, 29)
+    );
 }
 
 #[test]

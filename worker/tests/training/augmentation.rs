@@ -10,7 +10,10 @@ fn augmented(model: &str) -> v1::TrainerSpec {
         shuffle: true,
         ..spec(model, "sgd")
     };
-    spec.data.as_mut().unwrap().augmentation = Some(v1::Augmentation { crop: 2, flip: true });
+    spec.data.as_mut().unwrap().augmentation = Some(v1::Augmentation {
+        crop: 2,
+        flip: true,
+    });
     spec
 }
 
@@ -82,7 +85,10 @@ fn the_images_of_an_evaluation_stay_as_they_are() {
 #[test]
 fn data_without_images_cannot_be_varied() {
     let mut spec = case("losses.json", "cross_entropy").spec;
-    spec.data.as_mut().unwrap().augmentation = Some(v1::Augmentation { crop: 0, flip: true });
+    spec.data.as_mut().unwrap().augmentation = Some(v1::Augmentation {
+        crop: 0,
+        flip: true,
+    });
     let failure = trainer().describe(&spec).unwrap_err();
     assert_eq!(failure.fields[0].field, "augment");
     assert!(failure.message.contains("`x` [52, 6]"), "{failure:?}");
@@ -92,7 +98,10 @@ fn data_without_images_cannot_be_varied() {
 fn a_crop_that_can_leave_nothing_of_an_image_is_a_mistake() {
     let mut spec = augmented("cnn");
     let data = spec.data.as_mut().unwrap();
-    data.augmentation = Some(v1::Augmentation { crop: 8, flip: false });
+    data.augmentation = Some(v1::Augmentation {
+        crop: 8,
+        flip: false,
+    });
     let failure = trainer().describe(&spec).unwrap_err();
     assert!(failure.message.contains("crop=8"), "{failure:?}");
 }

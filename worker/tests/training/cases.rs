@@ -47,8 +47,10 @@ pub fn cases(file: &str) -> Vec<Case> {
 
 /// The case of a name.
 pub fn case(file: &str, name: &str) -> Case {
-    let found = cases(file).into_iter().find(|case| case.name == name);
-    found.unwrap_or_else(|| panic!("{file} has no case `{name}`"))
+    cases(file)
+        .into_iter()
+        .find(|case| case.name == name)
+        .expect(name)
 }
 
 impl Case {
@@ -77,7 +79,7 @@ impl Case {
                 first_step: 0,
                 end: self.rates.len() as u64,
             })
-            .unwrap_or_else(|failure| panic!("{self:?}: {failure:?}"));
+            .expect(&self.name);
         for (step, &rate) in (0..).zip(&self.rates) {
             let loss = ran.step(step, rate);
             ran.losses.push(loss);

@@ -55,7 +55,10 @@ fn a_pattern_that_fits_no_parameter_is_named_with_the_parameters_there_are() {
     for part in ["`haed.weight`", "`head.weight`", "`norm.bias`"] {
         assert!(failure.message.contains(part), "{failure:?}");
     }
-    assert!(failure.fields[0].remedy.contains("`head.weight`"), "{failure:?}");
+    assert!(
+        failure.fields[0].remedy.contains("`head.weight`"),
+        "{failure:?}"
+    );
 
     let failure = refusal(|spec| spec.freeze = vec!["tail.*".to_owned()]);
     assert_eq!(failure.fields[0].field, "freeze");
@@ -77,7 +80,10 @@ fn a_model_that_is_frozen_whole_is_a_mistake() {
         spec.freeze = vec!["*".to_owned()];
         spec.optimizer.as_mut().unwrap().groups.clear();
     });
-    assert!(failure.message.contains("no trainable parameters"), "{failure:?}");
+    assert!(
+        failure.message.contains("no trainable parameters"),
+        "{failure:?}"
+    );
 }
 
 #[test]
@@ -85,7 +91,11 @@ fn frozen_parameters_are_not_described() {
     let described = trainer()
         .describe(&case("groups.json", "adam, frozen").spec)
         .unwrap();
-    let names: Vec<_> = described.parameters.iter().map(|p| p.name.as_str()).collect();
+    let names: Vec<_> = described
+        .parameters
+        .iter()
+        .map(|p| p.name.as_str())
+        .collect();
     assert_eq!(names, ["norm.weight", "head.weight", "head.bias"]);
     assert_eq!(described.parameter_count, 5 + 15 + 3);
 }

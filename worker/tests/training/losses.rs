@@ -8,7 +8,14 @@ use rangefinder_session::trainer::Trainer;
 #[test]
 fn every_loss_trains_as_in_pytorch() {
     let cases = cases("losses.json");
-    for loss in ["mse", "l1", "smooth_l1", "bce_with_logits", "cross_entropy", "nll"] {
+    for loss in [
+        "mse",
+        "l1",
+        "smooth_l1",
+        "bce_with_logits",
+        "cross_entropy",
+        "nll",
+    ] {
         assert!(cases.iter().any(|case| case.spec.loss == loss), "{loss}");
     }
     for case in cases {
@@ -20,7 +27,11 @@ fn every_loss_trains_as_in_pytorch() {
 fn a_batch_without_a_target_has_no_loss_and_moves_nothing_as_in_pytorch() {
     let case = case("losses.json", "cross_entropy, a batch without a target");
     let without: Vec<usize> = (0..12).filter(|&step| case.losses[step].is_nan()).collect();
-    assert_eq!(without, [2, 9], "batch 2 of each of the epochs of 7 batches");
+    assert_eq!(
+        without,
+        [2, 9],
+        "batch 2 of each of the epochs of 7 batches"
+    );
     case.assert_as_in_pytorch();
 }
 

@@ -79,7 +79,10 @@ fn fresh_weights_know_nothing_yet() {
 fn a_seed_gives_the_same_weights_and_another_gives_others() {
     for spec in [resnet18(), gpt()] {
         let first = |seed| {
-            let spec = v1::TrainerSpec { seed, ..spec.clone() };
+            let spec = v1::TrainerSpec {
+                seed,
+                ..spec.clone()
+            };
             losses(&mut trainer(), &spec, 0, 1)[0].to_bits()
         };
         assert_eq!(first(1), first(1));
@@ -115,10 +118,19 @@ fn a_token_beyond_the_vocabulary_is_named() {
 #[test]
 fn a_model_of_images_refuses_tokens_and_one_of_tokens_refuses_images() {
     let data = |of: &v1::TrainerSpec| of.data.clone();
-    let images = v1::TrainerSpec { data: data(&resnet18()), ..gpt() };
+    let images = v1::TrainerSpec {
+        data: data(&resnet18()),
+        ..gpt()
+    };
     let failure = trainer().describe(&images).unwrap_err();
-    assert!(failure.message.contains("needs integer tokens"), "{failure:?}");
-    let tokens = v1::TrainerSpec { data: data(&gpt()), ..resnet18() };
+    assert!(
+        failure.message.contains("needs integer tokens"),
+        "{failure:?}"
+    );
+    let tokens = v1::TrainerSpec {
+        data: data(&gpt()),
+        ..resnet18()
+    };
     let failure = trainer().describe(&tokens).unwrap_err();
     assert_eq!(failure.kind, v1::FailureKind::User, "{failure:?}");
 }
