@@ -139,12 +139,18 @@ impl Trainer for TorchTrainer {
         let limit = self.resident_limit_bytes;
         let loaded = self.load(spec)?;
         let mut run = loaded.start(Device::Cpu, 0, limit)?;
-        let initial_loss = check::first_loss(
+        let mut initial_loss = check::first_loss(
             &loaded.recipe,
             &loaded.samples,
             loaded.evaluated.as_ref(),
             &mut run,
         )?;
+        if loaded.evaluated.is_some() {
+            let mut fresh = loaded.start(Device::Cpu, 0, limit)?;
+            if let Some(evaluated) = check::first_evaluation(&loaded.recipe, &mut fresh)? {
+                initial_loss = evaluated;
+            }
+        }
         let parameters: Vec<v1::Parameter> = run
             .model
             .parameters

@@ -134,7 +134,7 @@ impl State<'_> {
         if !shapes.is_empty() {
             mistakes.push(format!(
                 "other shapes: {}",
-                names::list(shapes.iter().map(String::as_str))
+                names::sentences(shapes.iter().map(String::as_str))
             ));
         }
         mistakes

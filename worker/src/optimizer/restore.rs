@@ -81,7 +81,7 @@ pub(crate) fn read(
         format!(
             "does not fit {}: {}",
             plan.algorithm.name(),
-            names::list(mistakes.iter().map(String::as_str))
+            names::sentences(mistakes.iter().map(String::as_str))
         ),
         "give the state of the same optimizer over the same parameters",
     ))
