@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use rangefinder_data::{Column, Dataset, Dtype, Labels, Outside};
+use rangefinder_data::{Column, Dataset, Dtype, Labels, Outside, Source};
 use rangefinder_session::trainer::Failure;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -62,6 +62,11 @@ impl Samples {
             columns,
             labels: Cell::new(None),
         })
+    }
+
+    /// Other data of the same columns and classes.
+    pub(crate) fn load_like(&self, source: &Source) -> Result<Self, Failure> {
+        Self::new(rangefinder_data::load_like(source, &self.dataset).map_err(failure::data)?)
     }
 
     pub(crate) fn count(&self) -> u64 {

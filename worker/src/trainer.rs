@@ -88,8 +88,9 @@ impl Loaded {
             .evaluation
             .as_ref()
             .map(|evaluation| {
-                let data = rangefinder_data::load(&evaluation.data).map_err(failure::data);
-                data.and_then(Samples::new).map_err(evaluation::blame)
+                samples
+                    .load_like(&evaluation.data)
+                    .map_err(evaluation::blame)
             })
             .transpose()?;
         augment::check(recipe.augmentation, &samples)?;
