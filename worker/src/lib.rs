@@ -31,5 +31,5 @@ mod run;
 mod samples;
 pub mod trainer;
 
-pub use foreign::leave;
+pub use foreign::{keep_freed_memory, leave};
 pub use trainer::TorchTrainer;

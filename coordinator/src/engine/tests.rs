@@ -31,6 +31,7 @@ fn request() -> SweepRequest {
             replicas: None,
             overlap_decades: 1.0,
             workers: 1,
+            updates_per_step: 1,
         },
         stop: StopRule {
             threshold: 4.0,

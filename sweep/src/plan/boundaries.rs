@@ -196,7 +196,14 @@ mod tests {
             seconds_per_step: 0.01,
             peak_memory_bytes: 0,
         };
-        WarmUps::new(&rates, Mode::Exponential, 1.0, trainability, Some(&probe))
+        WarmUps::new(
+            &rates,
+            Mode::Exponential,
+            1.0,
+            trainability,
+            1,
+            Some(&probe),
+        )
     }
 
     fn inside(warm_ups: &WarmUps, ends: &[u32]) -> usize {

@@ -35,12 +35,15 @@ pub struct PlanRequest {
     pub overlap_decades: f64,
     /// Workers that will run the tasks, at least 1.
     pub workers: u32,
+    /// Updates of the weights in one step of the range test, all at its learning rate; 0 counts
+    /// as 1. Batches that are accumulated for one update are no updates of their own.
+    pub updates_per_step: u32,
 }
 
 /// What the planner knows of the optimizer and its data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trainability {
-    /// Momentum or Adam's beta1, 0 to below 1; `None` when unknown.
+    /// Momentum or Adam's beta1 from one update to the next, 0 to below 1; `None` when unknown.
     pub beta: Option<f64>,
     /// Whether the optimizer normalises its steps (Adam and kin), so that |gradient|_1 counts.
     pub adaptive: bool,

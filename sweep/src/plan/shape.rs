@@ -35,6 +35,7 @@ pub fn plan(
         request.range.mode,
         request.overlap_decades,
         trainability,
+        request.updates_per_step,
         probe,
     );
     let planner = Planner {

@@ -31,12 +31,13 @@ impl WarmUps {
         mode: Mode,
         overlap_decades: f64,
         trainability: Trainability,
+        updates: u32,
         probe: Option<&Probe>,
     ) -> Self {
         let steps = learning_rates.len();
-        let memory = memory_steps(trainability.beta);
+        let memory = memory_steps(trainability.beta, updates);
         let pruned_before = probe.map_or(0, |probe| {
-            first_step_that_matters(learning_rates, trainability, probe)
+            first_step_that_matters(learning_rates, trainability, updates, probe)
         });
         let decades_per_step = decades_per_step(learning_rates);
         let exponential_steps = ceil_to_steps(overlap_decades / decades_per_step);
@@ -100,11 +101,11 @@ impl WarmUps {
     }
 }
 
-/// Steps that momentum or Adam's beta1 remembers: 1/(1-beta), 0 without memory.
-pub(super) fn memory_steps(beta: Option<f64>) -> u32 {
+/// Steps that momentum or Adam's beta1 remembers: 1/(1-beta) updates, 0 without memory.
+pub(super) fn memory_steps(beta: Option<f64>, updates: u32) -> u32 {
     let beta = known_beta(beta);
     if beta > 0.0 {
-        ceil_to_steps(1.0 / (1.0 - beta))
+        ceil_to_steps(1.0 / (1.0 - beta) / f64::from(updates.max(1)))
     } else {
         0
     }
@@ -126,18 +127,20 @@ fn decades_per_step(learning_rates: &[f64]) -> f64 {
 
 /// The first step at which cumulative learning rate times G reaches 0.01 of the initial loss,
 /// where G is the loss that a learning rate of 1 would take away in one step: |mean gradient|^2
-/// for SGD, over (1-momentum) with momentum; |mean gradient|_1 for Adam and kin. 0 where the probe
-/// does not say (an unbiased |mean gradient|^2 may come out negative, a loss may be 0).
+/// for SGD, over (1-momentum) with momentum; |mean gradient|_1 for Adam and kin; all that times the
+/// updates in a step. 0 where the probe does not say (an unbiased |mean gradient|^2 may come out negative, a loss may be 0).
 fn first_step_that_matters(
     learning_rates: &[f64],
     trainability: Trainability,
+    updates: u32,
     probe: &Probe,
 ) -> u32 {
-    let pull = if trainability.adaptive {
+    let update = if trainability.adaptive {
         probe.gradient_l1
     } else {
         probe.gradient_squared / (1.0 - known_beta(trainability.beta))
     };
+    let pull = update * f64::from(updates.max(1));
     let allowed = PRUNE_SHARE * probe.initial_loss;
     let known = |value: f64| value.is_finite() && value > 0.0;
     if !known(pull) || !known(allowed) {
@@ -197,7 +200,12 @@ mod tests {
     }
 
     fn warm_ups(trainability: Trainability, probe: Option<&Probe>) -> WarmUps {
-        WarmUps::new(&ten_decades(), Mode::Exponential, 1.0, trainability, probe)
+        several_updates(trainability, 1, probe)
+    }
+
+    fn several_updates(trainability: Trainability, updates: u32, probe: Option<&Probe>) -> WarmUps {
+        let mode = Mode::Exponential;
+        WarmUps::new(&ten_decades(), mode, 1.0, trainability, updates, probe)
     }
 
     #[test]
@@ -210,11 +218,25 @@ mod tests {
 
     #[test]
     fn unknown_memory_counts_as_that_of_beta_nine_tenths() {
-        assert_eq!(memory_steps(None), 10);
-        assert_eq!(memory_steps(Some(f64::NAN)), 10);
-        assert_eq!(memory_steps(Some(1.0)), 10);
-        assert_eq!(memory_steps(Some(0.99)), 100);
-        assert_eq!(memory_steps(Some(0.0)), 0);
+        assert_eq!(memory_steps(None, 1), 10);
+        assert_eq!(memory_steps(Some(f64::NAN), 1), 10);
+        assert_eq!(memory_steps(Some(1.0), 1), 10);
+        assert_eq!(memory_steps(Some(0.99), 1), 100);
+        assert_eq!(memory_steps(Some(0.0), 1), 0);
+    }
+
+    #[test]
+    fn several_updates_in_a_step_shorten_the_memory_and_move_the_weights_as_much_further() {
+        assert_eq!(memory_steps(Some(0.9), 0), 10);
+        assert_eq!(memory_steps(Some(0.9), 4), 3);
+        assert_eq!(memory_steps(Some(0.9), 1000), 1);
+        assert_eq!(memory_steps(Some(0.0), 4), 0);
+        assert_eq!(several_updates(MOMENTUM, 5, None).start(50), 50 - 10 - 2);
+        let (found, gentle) = (probe(1.0, 1.0), probe(1.0, 0.1));
+        assert_eq!(
+            several_updates(SGD, 10, Some(&gentle)).pruned_before,
+            warm_ups(SGD, Some(&found)).pruned_before,
+        );
     }
 
     #[test]
@@ -274,7 +296,7 @@ mod tests {
     #[test]
     fn a_linear_warm_up_leaves_out_the_same_share_of_the_learning_rates() {
         let rates: Vec<f64> = (1..=100).map(f64::from).collect();
-        let warm_ups = WarmUps::new(&rates, Mode::Linear, 1.0, SGD, None);
+        let warm_ups = WarmUps::new(&rates, Mode::Linear, 1.0, SGD, 1, None);
         for boundary in [20, 50, 99] {
             let start = warm_ups.start(boundary);
             let sum = |until: u32| rates[..until as usize].iter().sum::<f64>();

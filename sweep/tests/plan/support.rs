@@ -18,6 +18,7 @@ pub fn request(split: Split, workers: u32, steps: u32, decades: i32) -> PlanRequ
         replicas: None,
         overlap_decades: 1.0,
         workers,
+        updates_per_step: 1,
     }
 }
 

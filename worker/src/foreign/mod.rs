@@ -32,6 +32,23 @@ pub fn leave(code: u8) -> ! {
     unsafe { libc::_exit(code.into()) }
 }
 
+/// Lets glibc's allocator keep what a step frees for the next step, on one heap for all threads. As
+/// it comes, it gives large blocks and a thread's heap back to the system again and again, and each
+/// page of them then costs a fault: `docs/benchmarks.md`.
+pub fn keep_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    for (parameter, value) in [
+        (libc::M_MMAP_THRESHOLD, 1 << 30),
+        (libc::M_TRIM_THRESHOLD, c_int::MAX),
+        (libc::M_ARENA_MAX, 1),
+    ] {
+        // SAFETY: it takes any numbers; what it refuses it leaves as it is.
+        unsafe {
+            libc::mallopt(parameter, value);
+        }
+    }
+}
+
 /// A tensor over an array's own bytes, which may be a read-only map of a file. Nothing but copies
 /// of its samples leaves this type.
 pub(crate) struct Aliased {

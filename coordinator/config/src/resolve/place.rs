@@ -44,6 +44,7 @@ pub(super) fn plan(
         replicas: spec.replicas,
         overlap_decades: overlap(spec, mistakes),
         workers,
+        updates_per_step: spec.eval_every.unwrap_or(1),
     }
 }
 

@@ -42,6 +42,7 @@ struct Run {
 #[derive(Debug, Default)]
 pub(super) struct View {
     learning_rates: Vec<f64>,
+    effective_batch_size: Option<u64>,
     phase: String,
     runs: BTreeMap<TaskId, Run>,
     starts: BTreeMap<TaskId, u32>,
@@ -73,7 +74,10 @@ impl View {
             }]
         };
         match &event.happening {
-            Happening::Created | Happening::Described { .. } | Happening::Probed { .. } => {
+            Happening::Created | Happening::Probed { .. } => Vec::new(),
+            Happening::Described { described } => {
+                let size = described.effective_batch_size;
+                self.effective_batch_size = Some(size).filter(|size| *size > 0);
                 Vec::new()
             }
             Happening::WorkerJoined { worker, device, .. } => {
@@ -95,7 +99,8 @@ impl View {
             }
             Happening::Planned { plan: planned } => {
                 self.planned(planned);
-                let text = plan(planned, &self.learning_rates, width, colour);
+                let (lrs, size) = (&self.learning_rates, self.effective_batch_size);
+                let text = plan(planned, lrs, size, width, colour);
                 vec![Note {
                     text: text.trim_end().to_owned(),
                     error: false,

@@ -1,6 +1,6 @@
 //! Documents to draw: curves of small nets and of noise, with what the rule makes of them.
 
-pub use super::variants::{ended, failure, linear, plan, split};
+pub use super::variants::{ended, every_option, failure, linear, plan, split};
 use crate::document::{Parts, SweepDocument, Timings};
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_sweep::curve::StopReason;
@@ -445,6 +445,8 @@ pub fn all() -> Vec<(&'static str, Sample)> {
         ("long", drawn(1000, 0.3, 2.3, 1)),
         ("tiny_losses", drawn(100, 2e-7, 3e-6, 1)),
         ("huge_losses", drawn(100, 2e5, 3e6, 1)),
+        ("every_option", every_option(split(sample("falls"), 4))),
+        ("every_option_unusable", every_option(sample("flat"))),
         ("linear", linear(drawn(100, 0.3, 2.3, 1))),
         ("cancelled", cancelled),
         ("failed", failed),

@@ -52,6 +52,7 @@ pub fn request(
             replicas,
             overlap_decades: 1.0,
             workers: segments.unwrap_or(1) * replicas.unwrap_or(1),
+            updates_per_step: 1,
         },
         stop: StopRule {
             threshold: 4.0,

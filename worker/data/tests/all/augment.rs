@@ -31,6 +31,68 @@ fn each_seed_replica_and_step_has_variations_of_its_own() {
     }
 }
 
+/// Workers take steps as they come, and some twice.
+#[test]
+fn a_variation_does_not_depend_on_what_was_drawn_before_or_where() {
+    let places: Vec<(u32, u64, u64)> = (0..3)
+        .flat_map(|replica| (0..20).map(move |step| (replica, step)))
+        .flat_map(|(replica, step)| (0..8).map(move |position| (replica, step, position)))
+        .collect();
+    let draw = |&(replica, step, position): &(u32, u64, u64)| BOTH.draw(5, replica, step, position);
+    let in_order: Vec<Variation> = places.iter().map(draw).collect();
+    let backwards: Vec<Variation> = places.iter().rev().map(draw).collect();
+    assert!(in_order.iter().eq(backwards.iter().rev()));
+    // Another thread, that begins in the middle.
+    let late = places[places.len() / 2..].to_vec();
+    let elsewhere = std::thread::spawn(move || late.iter().map(draw).collect::<Vec<_>>());
+    assert_eq!(elsewhere.join().unwrap(), in_order[places.len() / 2..]);
+}
+
+/// Sweeps that were begun with an earlier version go on with these, which a second implementation,
+/// in Python, has computed.
+#[test]
+fn variations_stay_what_they_were_in_the_first_version() {
+    for (seed, replica, step, position, top, left, flip) in [
+        (0, 0, 0, 0, 5, 8, false),
+        (1, 0, 0, 0, 1, 2, false),
+        (1, 2, 3, 4, 5, 1, true),
+        (u64::MAX, u32::MAX, 1 << 40, 63, 1, 1, false),
+    ] {
+        let expected = Variation { top, left, flip };
+        assert_eq!(BOTH.draw(seed, replica, step, position), expected);
+    }
+}
+
+#[test]
+fn neighbours_in_step_replica_seed_and_position_are_independent() {
+    // Agreement of top, left and flip by chance: 1 in 9, 1 in 9, 1 in 2.
+    for neighbours in ["step", "replica", "seed", "position"] {
+        let draw = |n: u32| match neighbours {
+            "step" => BOTH.draw(7, 0, n.into(), 0),
+            "replica" => BOTH.draw(7, n, 0, 0),
+            "seed" => BOTH.draw(n.into(), 0, 0, 0),
+            _ => BOTH.draw(7, 0, 0, n.into()),
+        };
+        let drawn: Vec<Variation> = (0..20_001).map(draw).collect();
+        let share = |same: fn(&Variation, &Variation) -> bool| {
+            let same = drawn.windows(2).filter(|pair| same(&pair[0], &pair[1]));
+            same.count() as f64 / 20_000.0
+        };
+        for (share, expected) in [
+            (share(|a, b| a.top == b.top), 1.0 / 9.0),
+            (share(|a, b| a.left == b.left), 1.0 / 9.0),
+            (share(|a, b| a.flip == b.flip), 0.5),
+        ] {
+            let deviation = (expected * (1.0 - expected) / 20_000.0_f64).sqrt();
+            let z = (share - expected) / deviation;
+            assert!(
+                z.abs() < 4.0,
+                "neighbours in {neighbours}: {share}, not {expected}"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_place_and_both_directions_are_equally_likely() {
     let mut counts: HashMap<Variation, f64> = HashMap::new();

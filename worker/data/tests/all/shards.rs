@@ -117,6 +117,13 @@ fn a_pattern_without_files_and_a_missing_shard_are_named() {
         error.message.contains("none-*.npz` matches no file"),
         "{error}"
     );
+    let error = load(&shards("none/part-*.npz")).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("is in a folder that cannot be read: No such file"),
+        "{error}"
+    );
     let error = load(&shards("part-{000..003}.npz")).unwrap_err();
     assert!(
         error.message.contains("part-003.npz` cannot be read"),
@@ -172,6 +179,51 @@ fn tokens_stay_within_their_file() {
         elements(dataset.targets(), u16::from_le_bytes),
         [2, 3, 6, 7]
     );
+}
+
+#[test]
+fn a_range_keeps_the_order_of_its_numbers_and_a_pattern_that_of_the_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 8..=11_u16 {
+        let bytes: Vec<u8> = [number, 0].into_iter().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(folder.path().join(format!("p-{number}.bin")), bytes).unwrap();
+    }
+    for (pattern, expected) in [
+        ("p-{8..11}.bin", &[8, 9, 10, 11][..]),
+        ("p-*.bin", &[10, 11, 8, 9]),
+        // 10 is matched with 0 and with 1, and there once.
+        ("p-*{0..1}*.bin", &[10, 11]),
+    ] {
+        let dataset = load(&Source {
+            context: 1,
+            ..source(&folder.path().join(pattern))
+        })
+        .unwrap();
+        assert_eq!(
+            elements(&dataset.inputs()[0], u16::from_le_bytes),
+            expected,
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
+fn tables_of_other_columns_are_both_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [("t-0.csv", "x,z,y\n1,2,3\n"), ("t-1.csv", "z,x,y\n1,2,3\n")] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let error = load(&Source {
+        target_column: "y".to_owned(),
+        ..source(&folder.path().join("t-*.csv"))
+    })
+    .unwrap_err();
+    for fragment in [
+        "t-1.csv` has the column `z` where `",
+        "t-0.csv` has `x`, as column 1",
+    ] {
+        assert!(error.message.contains(fragment), "{error}");
+    }
 }
 
 #[test]
