@@ -376,6 +376,7 @@ mod tests {
                 overlap_decades: 1.0,
                 workers: 2,
                 updates_per_step: 1,
+                largest_lr_ratio: 1.0,
             };
             let trainability = Trainability {
                 beta: Some(0.9),

@@ -38,6 +38,10 @@ pub struct PlanRequest {
     /// Updates of the weights in one step of the range test, all at its learning rate; 0 counts
     /// as 1. Batches that are accumulated for one update are no updates of their own.
     pub updates_per_step: u32,
+    /// Largest ratio of any parameter's learning rate to the swept one; below 1 counts as 1. What a
+    /// probe says of the gradients is taken for parameters that all have it, which prunes less
+    /// than could be.
+    pub largest_lr_ratio: f64,
 }
 
 /// What the planner knows of the optimizer and its data.

@@ -70,9 +70,19 @@ fn plan_request() -> impl Strategy<Value = PlanRequest> {
         0.0..3.0f64,
         1u32..20,
         0u32..20,
+        0.0..20.0f64,
     )
         .prop_map(
-            |(range, split, segments, replicas, overlap_decades, workers, updates_per_step)| {
+            |(
+                range,
+                split,
+                segments,
+                replicas,
+                overlap_decades,
+                workers,
+                updates_per_step,
+                largest_lr_ratio,
+            )| {
                 PlanRequest {
                     range,
                     split,
@@ -81,6 +91,7 @@ fn plan_request() -> impl Strategy<Value = PlanRequest> {
                     overlap_decades,
                     workers,
                     updates_per_step,
+                    largest_lr_ratio,
                 }
             },
         )

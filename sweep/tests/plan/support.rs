@@ -19,6 +19,7 @@ pub fn request(split: Split, workers: u32, steps: u32, decades: i32) -> PlanRequ
         overlap_decades: 1.0,
         workers,
         updates_per_step: 1,
+        largest_lr_ratio: 1.0,
     }
 }
 

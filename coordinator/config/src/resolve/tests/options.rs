@@ -171,7 +171,7 @@ fn data_say_what_their_format_needs_and_nothing_else() {
 }
 
 #[test]
-fn several_updates_in_a_step_are_told_to_planner_and_rule() {
+fn what_the_probe_does_not_see_is_told_to_the_planner() {
     let once = resolved(serde_json::json!({"eval_data": "digits", "eval_every": 2}));
     assert_eq!(once.request.plan.updates_per_step, 2);
     assert_eq!(once.answer.beta, Some(0.9f64.powf(2.0)));
@@ -182,6 +182,8 @@ fn several_updates_in_a_step_are_told_to_planner_and_rule() {
         (Some(0.9), true),
         "from update to update"
     );
+    let groups = resolved(serde_json::json!({"groups": ["a:lr=0.1", "b:lr=10", "c:lr=3"]}));
+    assert_eq!(groups.request.plan.largest_lr_ratio, 10.0);
     let accumulated = resolved(serde_json::json!({"accumulate": 8}));
     assert_eq!(accumulated.request.plan.updates_per_step, 1);
     assert_eq!(accumulated.answer.beta, Some(0.9));

@@ -1,5 +1,6 @@
 //! A resolved specification says all there is: it resolves to itself, whatever it is written as.
 
+use crate::fields::{self, Kind};
 use crate::manual;
 use crate::tree::Format;
 use crate::{file, resolve};
@@ -98,6 +99,50 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Every field gets values of its kind, sensible and not, in any company.
+    #[test]
+    fn no_values_of_any_fields_make_it_panic(
+        values in prop::collection::vec(
+            (any::<prop::sample::Index>(), any::<u32>(), -2.0..20.0f64, words()),
+            0..12,
+        ),
+    ) {
+        let fields = fields::all();
+        let object: serde_json::Map<_, _> = values
+            .into_iter()
+            .map(|(field, integer, number, word)| {
+                let field = field.get(fields);
+                let value: serde_json::Value = match field.kind {
+                    Kind::Text => word.into(),
+                    Kind::Texts => vec![word].into(),
+                    Kind::Number => number.into(),
+                    Kind::Integer => integer.into(),
+                    Kind::Integers => vec![integer].into(),
+                    Kind::Bool => (integer % 2 == 0).into(),
+                };
+                (field.name.clone(), value)
+            })
+            .collect();
+        let asked: v1::SweepSpec = serde_json::from_value(object.into()).unwrap();
+        for mistake in resolve(asked, 2, 8).err().unwrap_or_default() {
+            prop_assert!(fields.iter().any(|field| field.name == mistake.field), "{mistake:?}");
+            prop_assert!(!mistake.message.is_empty() && !mistake.remedy.is_empty());
+        }
+    }
+}
+
+fn words() -> impl Strategy<Value = String> {
+    const KNOWN: [&str; 19] = [
+        "gpt", "resnet18", "*.bin", "*.npz", "*.csv", "x*.npy", "digits", "mse", "nll", "sgd",
+        "rmsprop", "tf32", "cpu", "a:lr=2", "crop=4", "flip", "u32", "numeric", "linear",
+    ];
+    prop_oneof![
+        prop::sample::select(&KNOWN[..]).prop_map(str::to_owned),
+        "[a-z0-9.:=,*é /]{0,10}",
+    ]
+}
+
 #[test]
 fn the_choices_name_every_field_of_our_own_worker_but_files_that_must_exist() {
     let named: std::collections::BTreeSet<String> = CHOICES
@@ -114,7 +159,7 @@ fn the_choices_name_every_field_of_our_own_worker_but_files_that_must_exist() {
                 .collect::<Vec<_>>()
         })
         .collect();
-    let missing: Vec<_> = crate::fields::all()
+    let missing: Vec<_> = fields::all()
         .iter()
         .map(|field| field.name.as_str())
         .filter(|name| !named.contains(*name))
