@@ -3,7 +3,7 @@
 What a step sees (its batch, augmentation, dropout noise) is a function of (seed, replica, global step) alone, so any
 worker may start anywhere and a second run gives the same losses.
 """
-import copy, hashlib, importlib, json, os, random, resource, sys, time, traceback
+import copy, hashlib, importlib, json, os, random, re, resource, sys, time, traceback
 from pathlib import Path
 
 import grpc
@@ -24,17 +24,30 @@ def mistake(field, message, remedy):
     return Failure(pb.FAILURE_KIND_USER, message, field, remedy)
 
 
+def place_of(error):
+    """File and line of the user's own code, not of a library's, at which an error arose; empty when there are none."""
+    libraries = re.compile(r"^<|-packages/|^" + re.escape(str(Path(os.__file__).parent)))
+    ours = [Path(__file__).with_name(name) for name in ("loop.py", "worker.py")]
+    told = re.findall(r'File "(.+?)", line (\d+)', "".join(traceback.format_exception(error)))
+    own = [(file, line) for file, line in told if not libraries.search(file) and Path(file).resolve() not in ours]
+    return f" ({own[-1][0].removeprefix(os.getcwd() + os.sep)}:{own[-1][1]})" if own else ""
+
+
 def sorted_out(error, batch_size, loading):
     """What an exception is: out of memory, the user's mistake (while loading), or the worker's failure."""
-    text = f"{type(error).__name__}: {error}".split("\nException raised from")[0]
+    if isinstance(error, Failure):
+        return error
+    text = f"{type(error).__name__}: {error}".split("\nException raised from")[0].strip()
+    if "Original Traceback" in text:  # Of a DataLoader's process.
+        text = text.splitlines()[-1]
     signs = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
-    if isinstance(error, (Failure, MemoryError)) or any(sign in text for sign in signs):
-        return error if isinstance(error, Failure) else Failure(
-            pb.FAILURE_KIND_OUT_OF_MEMORY, f"out of memory with batch_size {batch_size}: {text}", "batch_size",
-            "use a smaller batch_size or model, or a device with more memory")
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    text += f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return mistake("entry", text, "correct what setup returns") if loading else Failure(pb.FAILURE_KIND_WORKER, text)
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(sign in text for sign in signs):
+        where = f"with batch_size {batch_size}" if batch_size else "in setup"
+        return Failure(pb.FAILURE_KIND_OUT_OF_MEMORY, f"out of memory {where}: {text}", "batch_size",
+                       "use a smaller batch_size or model, or a device with more memory")
+    text += place_of(error)
+    return mistake("entry", text, "correct what setup does or returns") if loading else Failure(
+        pb.FAILURE_KIND_WORKER, text)
 
 
 def seed_of(*key):
@@ -55,7 +68,9 @@ class Seeded:
 
     def __getitems__(self, keys):
         seed_all("data", *keys[0][0])
-        return [self.dataset[index] for _, index in keys]
+        indices = [index for _, index in keys]
+        together = getattr(self.dataset, "__getitems__", None)
+        return together(indices) if together else [self.dataset[index] for index in indices]
 
 
 def move(value, device):
@@ -72,27 +87,47 @@ class Loop:
             raise mistake("model", "this worker trains a model of its own", "start it with --worker-command")
         self.spec, self.batch_size = spec, spec.batch_size
         torch.set_num_threads(max(1, spec.threads))
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # Without it cuBLAS is not deterministic.
         torch.use_deterministic_algorithms(spec.deterministic)
         try:
             options = dict(json.loads(spec.custom.config or b"{}"))
         except (ValueError, TypeError) as error:
             raise mistake("custom_config", f"is no JSON object ({error})", "give setup's arguments as a JSON object")
         seed_all("weights", spec.seed)
-        module, _, function = (spec.custom.entry or entry).partition(":")
+        name = spec.custom.entry or entry
+        module, _, function = name.partition(":")
+        if not module:
+            raise mistake("entry", "no training loop is named", "name one: python worker.py module:setup")
         try:
-            parts = getattr(importlib.import_module(module), function or "setup")(**options)
+            parts = getattr(importlib.import_module(module), function or "setup")(**options) or {}
+            lacking = [part for part in ("model", "data", "optimizer") if part not in parts]
+            lacking += [] if "forward" in parts else ["loss"] if "loss" not in parts else []
+            if lacking:
+                raise mistake("entry", f"{name} returns no {', '.join(lacking)}", "return a dictionary that has them")
             self.model, self.make_optimizer, data = parts["model"], parts["optimizer"], parts["data"]
             self.forward = parts.get("forward") or (lambda model, batch: parts["loss"](model(*batch[:-1]), batch[-1]))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise sorted_out(error, self.batch_size, loading=True)
+        if not callable(self.make_optimizer):
+            raise mistake("entry", f"optimizer is a {type(self.make_optimizer).__name__}, expected a function of the "
+                          "model that makes one", "put `lambda model:` before it")
         self.loader = data if isinstance(data, DataLoader) else None
-        self.data = data.dataset if self.loader else data
-        self.batch_size = self.batch_size or parts.get("batch_size") or getattr(self.loader, "batch_size", None) or 1
-        self.seekable = hasattr(self.data, "__len__") and not isinstance(self.data, IterableDataset)
+        self.data = data if self.loader is None else data.dataset
+        sampler = getattr(self.loader, "batch_sampler", None)
+        self.batch_size = spec.batch_size or parts.get("batch_size") or getattr(sampler, "batch_size", 0)
+        self.seekable = (hasattr(self.data, "__getitem__") and hasattr(self.data, "__len__")
+                         and not isinstance(self.data, IterableDataset))
         self.samples = len(self.data) if self.seekable else 0
+        self.in_batches = not self.seekable and (
+            self.loader.batch_size is None if self.loader is not None else not isinstance(self.data, IterableDataset))
+        if self.in_batches and spec.batch_size:
+            raise mistake("batch_size", f"{spec.batch_size} does not apply: the data come in batches", "remove it")
+        if not self.in_batches and not self.batch_size:
+            raise mistake("batch_size", "is not known", "let setup return it, or give --batch-size")
         if self.seekable and self.batch_size > self.samples:
             raise mistake("batch_size", f"{self.batch_size} is more than all {self.samples} samples", "use less")
-        self.epoch_steps = self.samples // self.batch_size + (self.samples % self.batch_size > 0 and not spec.drop_last)
+        size = self.batch_size or 1
+        self.epoch_steps = self.samples // size + (self.samples % size > 0 and not spec.drop_last)
 
     def start(self, replica, first, end, device):
         """The initial weights, a fresh optimizer, and the data from global step `first` on."""
@@ -101,11 +136,11 @@ class Loop:
         self.optimizer = self.make_optimizer(self.run)
         lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.ratios = [lr / lrs[0] if lrs[0] else 1.0 for lr in lrs]  # The rate swept is the first group's.
+        options = {k: getattr(self.loader, k) for k in ("collate_fn", "num_workers", "pin_memory") if self.loader is not None}
         if self.seekable:
-            options = {k: getattr(self.loader, k) for k in ("collate_fn", "num_workers", "pin_memory") if self.loader}
             self.batches = iter(DataLoader(Seeded(self.data), batch_sampler=self.keys(first, end), **options))
         elif first == 0:
-            self.batches = self.in_order()
+            self.batches = self.in_order(options)
         else:
             raise Failure(pb.FAILURE_KIND_WORKER, f"data that is not map-style cannot be sought to step {first}")
 
@@ -120,13 +155,15 @@ class Loop:
             chosen = order[place * self.batch_size:(place + 1) * self.batch_size]
             yield [((self.spec.seed, self.replica, step), index) for index in chosen]
 
-    def in_order(self):
+    def in_order(self, options):
         """Batches of data that can only be read from its beginning, again and again until there are none."""
-        batch, epoch = True, 0
+        batch, epoch, batches = True, 0, self.data if self.loader is None else self.loader
+        if not self.in_batches:
+            batches = DataLoader(self.data, self.batch_size, drop_last=self.spec.drop_last, **options)
         while batch is not None:
             seed_all("order", self.spec.seed, self.replica, epoch)
             batch, epoch = None, epoch + 1
-            for batch in self.loader or self.data:
+            for batch in batches:
                 yield batch
 
     def loss(self, step):
@@ -151,19 +188,21 @@ class Loop:
     def describe(self):
         try:
             self.start(0, 0, 1, "cpu")
-            loss, _ = self.loss(0)
+            loss, samples = self.loss(0)
             if loss is None:
                 raise mistake("entry", "the data is empty", "let setup return data with at least one batch")
-        except Exception as error:
+            initial_loss = loss.item()
+            self.update(loss, 0.0)  # Of a copy: so that its mistakes too are told now.
+        except (Exception, SystemExit) as error:
             raise sorted_out(error, self.batch_size, loading=True)
         trained = [(name, weights) for name, weights in self.run.named_parameters() if weights.requires_grad]
         group = self.optimizer.param_groups[0]
         return pb.Described(
             parameters=[pb.Parameter(name=name, shape=list(weights.shape)) for name, weights in trained],
-            parameter_count=sum(weights.numel() for _, weights in trained), initial_loss=loss.item(),
+            parameter_count=sum(weights.numel() for _, weights in trained), initial_loss=initial_loss,
             optimizer=type(self.optimizer).__name__.lower(), beta=group.get("betas", [group.get("momentum")])[0],
             seekable=self.seekable, replayable=self.seekable, samples=self.samples, steps_per_epoch=self.epoch_steps,
-            effective_batch_size=self.batch_size)
+            effective_batch_size=samples if self.in_batches else self.batch_size)
 
     def probe(self, batches, device):
         self.start(0, 0, batches, device)

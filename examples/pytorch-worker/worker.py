@@ -57,7 +57,7 @@ class Session:
                 lease, self.busy = self.leases.get(token), token
             try:
                 outcome = self.work(lease, kind, order) if lease and not lease.outcome else None
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failure = sorted_out(error, getattr(self.loop, "batch_size", order.trainer.batch_size), loading=False)
                 outcome = ("failed", failure.proto)
             with self.changed:
@@ -240,8 +240,8 @@ def main():
         end(2, f"the environment does not say how to join ({error}): see docs/workers.md")
     signal.signal(signal.SIGTERM, session.leave)
     signal.signal(signal.SIGINT, session.leave)
-    if os.environ.get("RANGEFINDER_WATCH_STDIN") == "1":  # Its end is the coordinator's.
-        threading.Thread(target=lambda: (sys.stdin.buffer.read(), end(0)), daemon=True).start()
+    if os.environ.get("RANGEFINDER_WATCH_STDIN") == "1":  # Not through sys.stdin: a DataLoader's processes need its lock.
+        threading.Thread(target=lambda: (open(0, "rb", 0).readall(), end(0)), daemon=True).start()
     end(*session.run())
 
 

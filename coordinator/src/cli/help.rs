@@ -120,7 +120,8 @@ mod tests {
                     || ["default:", "y default", "no default"]
                         .iter()
                         .any(|it| help.contains(it)),
-                "{arg}: {help}"
+                "{}: {help}",
+                arg.get_id()
             );
         }
     }
