@@ -187,13 +187,7 @@ fn make(case: &Case, lrs: &[f64], replicas: &[Vec<f64>]) -> Sample {
         result: SweepResult {
             outcome: Some(Outcome::Completed),
             described: Some(described()),
-            probe: Some(Probe {
-                initial_loss: 2.31,
-                gradient_squared: 0.42,
-                gradient_l1: 61.0,
-                seconds_per_step: 0.002,
-                peak_memory_bytes: 0,
-            }),
+            probe: Some(probe()),
             plan: Some(plan(lrs.len() as u32, 1, replicas.len() as u32)),
             replicas: results,
             warnings: Vec::new(),
@@ -204,6 +198,17 @@ fn make(case: &Case, lrs: &[f64], replicas: &[Vec<f64>]) -> Sample {
         } else {
             Vec::new()
         },
+    }
+}
+
+/// A probe's answer.
+pub fn probe() -> Probe {
+    Probe {
+        initial_loss: 2.31,
+        gradient_squared: 0.42,
+        gradient_l1: 61.0,
+        seconds_per_step: 0.002,
+        peak_memory_bytes: 141_000_000,
     }
 }
 
