@@ -22,7 +22,11 @@ pub(super) async fn hello_says_who_the_worker_is(bench: &mut Bench<'_>) -> Resul
 pub(super) async fn a_wrong_credential_ends_the_worker_with_words(
     bench: &mut Bench<'_>,
 ) -> Result<(), String> {
-    bench.start(&[("RANGEFINDER_TOKEN", "wrong-token")])?;
+    // One that tried again for ever would not end while anybody looks.
+    bench.start(&[
+        ("RANGEFINDER_TOKEN", "wrong-token"),
+        ("RANGEFINDER_RECONNECT_SECONDS", "3600"),
+    ])?;
     let worker = bench.worker()?;
     let code = worker.end().await?;
     ensure(!matches!(code, Some(0) | None), || {
@@ -47,10 +51,16 @@ pub(super) async fn a_worker_that_was_replaced_ends(bench: &mut Bench<'_>) -> Re
     let replaced =
         Status::with_error_details(Code::Aborted, "another process joined as w0", details);
     connection.cut(replaced).await?;
-    let code = bench.worker()?.end().await?;
-    ensure(!matches!(code, Some(0) | None), || {
-        format!("exit code {code:?}")
-    })
+    let Some(worker) = bench.worker.as_mut() else {
+        return Err("no worker was started".to_owned());
+    };
+    tokio::select! {
+        code = worker.end() => {
+            let code = code?;
+            ensure(!matches!(code, Some(0) | None), || format!("exit code {code:?}"))
+        }
+        _ = bench.coordinator.accept() => Err("it connected again".to_owned()),
+    }
 }
 
 pub(super) async fn the_worker_ends_with_its_standard_input(
