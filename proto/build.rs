@@ -16,7 +16,7 @@ const SPEC: &str = "rangefinder.v1.SweepSpec";
 
 /// Flags that may stand alone for `true`.
 const SWITCHES: [&str; 4] = ["nesterov", "shuffle", "drop_last", "deterministic"];
-/// Lists: one flag with values separated by commas.
+/// Lists: one flag with values separated by commas. `groups` holds commas itself.
 const LISTS: [&str; 4] = ["hidden_sizes", "input_keys", "augment", "freeze"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -111,12 +111,17 @@ fn value(field: &FieldDescriptorProto) -> String {
         (Type::Double, _) => ("X", Some("number")),
         (Type::Uint32 | Type::Uint64, _) if list => ("N,N,...", Some("whole_number")),
         (Type::Uint32 | Type::Uint64, _) => ("N", Some("whole_number")),
-        (_, "targets") => ("FILE", None),
+        (Type::Int64, _) => ("N", Some("integer")),
+        (_, "targets" | "weights" | "optimizer_state" | "eval_data") => ("FILE", None),
+        (_, "groups") => ("PATTERN:SETTINGS", None),
+        (_, "freeze") => ("PATTERN,...", None),
+        (_, "custom_config") => ("TEXT", None),
         (_, _) if list => ("NAME,NAME,...", None),
         (_, _) => ("NAME", None),
     };
     let rust = match field.r#type() {
         Type::Double => "f64",
+        Type::Int64 => "i64",
         Type::Uint64 => "u64",
         _ => "u32",
     };

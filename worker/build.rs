@@ -7,7 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
-const SHIM: &str = "src/shim.cpp";
+/// The C++ shim, a folder.
+const SHIM: &str = "src/shim";
 
 /// The version that tch pairs with, where the libtorch of the build does not tell its own.
 const PAIRED_VERSION: &str = "2.11";
@@ -48,7 +49,7 @@ fn compile_shim(libraries: &Path) {
         .flag("-std=c++17")
         .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
         .include(root.join("include"))
-        .file(SHIM)
+        .files(["training.cpp", "script.cpp"].map(|file| Path::new(SHIM).join(file)))
         .compile("rangefinder_shim");
 }
 

@@ -2,9 +2,11 @@
 //!
 //! - [`v1`]: the messages and services of `rangefinder.v1`, generated from `proto/rangefinder/v1`.
 //! - [`DESCRIPTORS`]: the same definitions as a descriptor set, for reflection and tests.
-//! - [`values`], [`threshold`], [`overlap`]: how numbers and these two fields are written where people write them.
+//! - [`values`], [`threshold`], [`overlap`], [`groups`]: how numbers and these fields are written
+//!   where people write them.
 //! - [`sections`]: how the fields are grouped where people read them.
 
+pub mod groups;
 pub mod overlap;
 pub mod sections;
 pub mod threshold;

@@ -13,6 +13,15 @@ pub fn whole_number<T: FromStr>(text: &str) -> Result<T, String> {
     })
 }
 
+/// Reads an integer, which may be below 0.
+///
+/// # Errors
+/// For anything else and what does not fit the type, naming what is expected.
+pub fn integer<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| "expected an integer, such as -100 or 0".to_owned())
+}
+
 /// Reads a number.
 ///
 /// # Errors
@@ -36,6 +45,8 @@ mod tests {
         for text in ["64.0", "-1", "", "x", "1e2"] {
             assert!(whole_number::<u64>(text).is_err(), "{text}");
         }
+        assert_eq!(integer::<i64>("-100"), Ok(-100));
+        assert!(integer::<i64>("1.5").unwrap_err().contains("-100"));
         assert_eq!(number::<f64>(".5"), Ok(0.5));
         assert!(number::<f64>("0,5").unwrap_err().contains("1e-3"));
     }

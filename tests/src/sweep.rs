@@ -30,6 +30,8 @@ pub fn resolved(split: Split, workers: u32, script: &Config) -> Resolved {
         replicas: None,
         overlap_decades: 1.0,
         workers,
+        updates_per_step: 1,
+        largest_lr_ratio: 1.0,
     };
     let stop = StopRule {
         threshold: f64::INFINITY,

@@ -54,14 +54,15 @@ pub(crate) fn check(augmentation: Augmentation, samples: &Samples) -> Result<(),
     }
 }
 
-/// Varies the images of the batch of a global step: all inputs of four dimensions, an image and its
+/// Varies the images of a batch by its place in the order, one a global step unless several are
+/// accumulated: all inputs of four dimensions, an image and its
 /// mask alike. Targets stay as they are.
 pub(crate) fn apply(
     augmentation: Augmentation,
     batch: &mut Batch,
     seed: u64,
     replica: u32,
-    step: u64,
+    index: u64,
 ) -> Result<(), TchError> {
     if augmentation.is_none() {
         return Ok(());
@@ -72,7 +73,7 @@ pub(crate) fn apply(
             continue;
         };
         let variations: Vec<Variation> = (0..images.cast_unsigned())
-            .map(|position| augmentation.draw(seed, replica, step, position))
+            .map(|position| augmentation.draw(seed, replica, index, position))
             .collect();
         *input = vary(input, zeros, height, width, &variations)?;
     }
@@ -162,8 +163,14 @@ mod tests {
     #[test]
     fn every_pixel_is_where_crop_and_flip_put_it() {
         let shape = [9, 2, 5, 4];
-        let flip = Augmentation { crop: None, flip: true };
-        let crop = Augmentation { crop: Some(3), flip: false };
+        let flip = Augmentation {
+            crop: None,
+            flip: true,
+        };
+        let crop = Augmentation {
+            crop: Some(3),
+            flip: false,
+        };
         for kind in [Kind::Float, Kind::Half, Kind::Int64, Kind::Bool] {
             for augmentation in [flip, crop, both()] {
                 let image = images(shape, kind);

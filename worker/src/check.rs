@@ -4,14 +4,15 @@ use rangefinder_data::Column;
 use rangefinder_session::trainer::Failure;
 use tch::{TchError, Tensor};
 
-use crate::failure;
 use crate::evaluation;
+use crate::failure;
 use crate::loss::Criterion;
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::{Batch, Samples};
 
-/// The loss of the first step at the initial weights, where evaluation is asked for of that.
+/// The loss of the first batch at the initial weights. The data of an evaluation are checked too; what
+/// runs through the model here moves the statistics of batch norms.
 ///
 /// # Errors
 /// A user's failure that names the field: no trainable parameters, data that do not fit the model,
@@ -32,6 +33,7 @@ pub(crate) fn first_loss(
     }
     let training = |error: &TchError| failure::training(error, recipe.batch_size);
     let batch = run.batch(samples, 0).map_err(|error| training(&error))?;
+    let autocast = run.forward().map_err(|error| training(&error))?;
     let output = forward(recipe, samples, run, &batch)?;
     let known = run.model.classes();
     let classes = recipe.loss.check(&output, &batch.targets, known)?;
@@ -48,6 +50,7 @@ pub(crate) fn first_loss(
                 "save targets that fit the model's output and the loss",
             )
         })?;
+    drop(autocast);
     if !loss.requires_grad() {
         return Err(failure::user(
             "model",
@@ -55,33 +58,37 @@ pub(crate) fn first_loss(
             "let the model's output be computed from its parameters, without torch.no_grad or detach",
         ));
     }
-    run.parameters
-        .gradients(&loss)
-        .map_err(|error| training(&error))?;
-    let value = |loss: &Tensor| loss.f_reshape([])?.f_double_value(&[]);
-    let trained = value(&loss).map_err(|error| training(&error))?;
-    let finite = |value: f64, field: &str, of: &str| {
-        if value.is_finite() {
-            return Ok(value);
-        }
-        Err(failure::user(
-            field,
-            format!("the loss of {of} at the initial weights is {value}"),
-            "look for NaN, infinities or very large numbers in the data, and scale the inputs",
-        ))
-    };
-    finite(trained, "data", "the first batch")?;
-    let Some(other) = other else {
-        return Ok(trained);
-    };
-    check_evaluation(recipe, other, classes, run).map_err(evaluation::blame)?;
-    match run.evaluate().map_err(|error| training(&error))? {
-        Some(loss) => {
-            let value = value(&loss).map_err(|error| training(&error))?;
-            finite(value, "eval_data", "the evaluation data")
-        }
-        None => Ok(trained),
+    loss.f_backward().map_err(|error| training(&error))?;
+    let trained = finite(recipe, &loss, "data", "the first batch")?;
+    if let Some(other) = other {
+        check_evaluation(recipe, other, classes, run).map_err(evaluation::blame)?;
     }
+    Ok(trained)
+}
+
+/// The loss of the evaluation at the initial weights of a fresh run; `None` without an evaluation.
+///
+/// # Errors
+/// A user's failure when it is not a finite number.
+pub(crate) fn first_evaluation(recipe: &Recipe, run: &mut Run) -> Result<Option<f64>, Failure> {
+    run.evaluate()
+        .map_err(|error| failure::training(&error, recipe.batch_size))?
+        .map(|loss| finite(recipe, &loss, "eval_data", "the evaluation data"))
+        .transpose()
+}
+
+/// The value of a loss of some data, which the specification names in `field`.
+fn finite(recipe: &Recipe, loss: &Tensor, field: &str, of: &str) -> Result<f64, Failure> {
+    let value = loss.f_reshape([]).and_then(|loss| loss.f_double_value(&[]));
+    let value = value.map_err(|error| failure::training(&error, recipe.batch_size))?;
+    if value.is_finite() {
+        return Ok(value);
+    }
+    Err(failure::user(
+        field,
+        format!("the loss of {of} at the initial weights is {value}"),
+        "look for NaN, infinities or very large numbers in the data, and scale the inputs",
+    ))
 }
 
 /// Whether the evaluation's data fit the model as those of training do.

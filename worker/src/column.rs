@@ -1,7 +1,7 @@
 //! One column of the data as tensors: over the files' own memory, or copied to a GPU.
 
 use rangefinder_data::{Column, Dtype};
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use crate::foreign::Aliased;
 

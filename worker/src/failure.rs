@@ -37,22 +37,31 @@ pub(crate) fn data(error: DataError) -> Failure {
 pub(crate) fn training(error: &TchError, batch_size: u32) -> Failure {
     let message = sentence(error);
     if is_out_of_memory(error) {
+        let remedy = remedy(batch_size);
         Failure {
             kind: FailureKind::OutOfMemory,
-            message: format!(
-                "out of memory with batch_size {batch_size}: {message}; use a smaller batch_size or \
-                 model, or a device with more memory"
-            ),
+            message: format!("out of memory with batch_size {batch_size}: {message}; {remedy}"),
             fields: vec![FieldError {
                 field: "batch_size".to_owned(),
                 message: format!("a step with batch_size {batch_size} does not fit into memory"),
-                remedy: "use a smaller batch_size or model, or a device with more memory"
-                    .to_owned(),
+                remedy,
             }],
         }
     } else {
         worker(format!("libtorch failed: {message}"))
     }
+}
+
+/// What to do about a batch that does not fit: the same steps from smaller batches.
+fn remedy(batch_size: u32) -> String {
+    if batch_size < 2 {
+        return "use a smaller model, or a device with more memory".to_owned();
+    }
+    format!(
+        "use a smaller batch_size with accumulate, such as --batch-size {} with twice the --accumulate, \
+         for steps over as many samples; or a smaller model, or a device with more memory",
+        batch_size / 2
+    )
 }
 
 /// Whether libtorch, its allocators or CUDA ran out of memory. They have no error code of their
@@ -136,7 +145,9 @@ mod tests {
                 failure.message
             );
             assert!(
-                failure.message.contains("smaller batch_size"),
+                failure
+                    .message
+                    .contains("--batch-size 2048 with twice the --accumulate"),
                 "{}",
                 failure.message
             );

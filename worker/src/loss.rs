@@ -136,7 +136,13 @@ impl Loss {
         if self.criterion == Criterion::Nll {
             return output.f_nll_loss_nd(targets, None::<&Tensor>, mean, ignored);
         }
-        output.f_cross_entropy_loss(targets, None::<&Tensor>, mean, ignored, self.label_smoothing)
+        output.f_cross_entropy_loss(
+            targets,
+            None::<&Tensor>,
+            mean,
+            ignored,
+            self.label_smoothing,
+        )
     }
 
     /// Whether targets are class indices.

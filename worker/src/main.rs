@@ -3,7 +3,7 @@
 //! Exit codes: 0 it was told to leave, 1 it cannot go on, 2 its arguments or environment are wrong.
 
 use rangefinder_session::{End, Options, Session, shutdown};
-use rangefinder_worker::{TorchTrainer, device, leave};
+use rangefinder_worker::{TorchTrainer, device, keep_freed_memory, leave};
 use std::io::Write as _;
 use tracing_subscriber::EnvFilter;
 
@@ -38,6 +38,7 @@ Exit codes: 0 told to leave, 1 cannot go on, 2 wrong arguments or environment.
 ";
 
 fn main() {
+    keep_freed_memory();
     let code = run();
     // Nothing can be done about a standard output that is gone.
     let _ = std::io::stdout().flush();

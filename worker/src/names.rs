@@ -12,7 +12,8 @@ const SIMILAR: f64 = 0.5;
 
 /// Whether a pattern fits a whole name: `*` stands for any text, dots too, `?` for any character.
 pub(crate) fn fits(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     // Where the last star stands, and the text that it has taken so far ends.
     let mut star: Option<(usize, usize)> = None;
@@ -61,10 +62,7 @@ pub(crate) fn require_fit(field: &str, pattern: &str, names: &[String]) -> Resul
 }
 
 /// The name most like a pattern or name, if any is.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     names
         .into_iter()
@@ -79,18 +77,28 @@ pub(crate) fn nearest<'a>(
 
 /// `` `a`, `b` and 3 more ``.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.into_iter().collect();
-    let shown: Vec<String> = names
+    shown(names, "`", ", ")
+}
+
+/// `a is x; b is y and 3 more`: sentences that begin with a name.
+pub(crate) fn sentences<'a>(sentences: impl IntoIterator<Item = &'a str>) -> String {
+    shown(sentences, "", "; ")
+}
+
+/// The first few texts, safe to print, and how many more there are.
+fn shown<'a>(texts: impl IntoIterator<Item = &'a str>, quote: &str, between: &str) -> String {
+    let texts: Vec<&str> = texts.into_iter().collect();
+    let shown: Vec<String> = texts
         .iter()
         .take(SHOWN)
-        .map(|name| {
-            let cut: String = name.chars().take(200).collect();
-            format!("`{}`", cut.escape_debug())
+        .map(|text| {
+            let cut: String = text.chars().take(200).collect();
+            format!("{quote}{}{quote}", cut.escape_debug())
         })
         .collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        rest => format!("{} and {rest} more", shown.join(", ")),
+    match texts.len().saturating_sub(SHOWN) {
+        0 => shown.join(between),
+        rest => format!("{} and {rest} more", shown.join(between)),
     }
 }
 
@@ -128,7 +136,11 @@ mod tests {
     fn long_lists_are_counted() {
         let names: Vec<String> = (0..20).map(|i| i.to_string()).collect();
         let text = list(names.iter().map(String::as_str));
-        assert!(text.ends_with("and 8 more"), "{text}");
-        assert_eq!(nearest("layer.0.weigth", ["layers.0.weight", "b"]), Some("layers.0.weight"));
+        assert!(text.ends_with("`11` and 8 more"), "{text}");
+        assert_eq!(sentences(["a is 1", "b is\n2"]), "a is 1; b is\\n2");
+        assert_eq!(
+            nearest("layer.0.weigth", ["layers.0.weight", "b"]),
+            Some("layers.0.weight")
+        );
     }
 }

@@ -1,13 +1,14 @@
 //! Where the randomness of a step comes from.
 
-/// Seed of libtorch's generators for one step: dropout and all other noise of a step are functions
-/// of (seed, replica, global step) alone, so that a step may be run anywhere, and run again.
+/// Seed of libtorch's generators for one batch by its place in the order, which is the global step
+/// unless a step has several: dropout and all other noise are functions of (seed, replica, global
+/// step) alone, so that a step may be run anywhere, and run again.
 ///
 /// Mixes with the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), which is a bijection: two
-/// steps of one replica never share a seed.
-pub(crate) fn seed_of_step(seed: u64, replica: u32, step: u64) -> i64 {
+/// batches of one replica never share a seed.
+pub(crate) fn seed_of_batch(seed: u64, replica: u32, index: u64) -> i64 {
     let stream = mix(seed ^ mix(u64::from(replica) ^ 0x6e6f_6973_6521_0000));
-    mix(stream ^ step).cast_signed()
+    mix(stream ^ index).cast_signed()
 }
 
 fn mix(mut z: u64) -> u64 {
@@ -23,12 +24,12 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_seed_replica_and_step_has_noise_of_its_own() {
+    fn every_seed_replica_and_batch_has_noise_of_its_own() {
         let mut seen = HashSet::new();
         for seed in 0..10 {
             for replica in 0..10 {
-                for step in 0..100 {
-                    assert!(seen.insert(seed_of_step(seed, replica, step)));
+                for index in 0..100 {
+                    assert!(seen.insert(seed_of_batch(seed, replica, index)));
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! A few batches at the initial weights: how large the gradient is, how long a step takes, how
-//! much memory it needs.
+//! A few optimizer steps at the initial weights: how large the gradient is, how long a step takes,
+//! how much memory it needs.
 
 use std::time::Instant;
 
@@ -9,13 +9,14 @@ use tch::{Cuda, Device, Kind, TchError, Tensor};
 
 use crate::device;
 use crate::failure;
-use crate::flat::{self, Gradients};
+use crate::parameters::Gradients;
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::Samples;
 
-/// Runs the first `batches` batches, at least 2. The weights stay where they are: the updates, which
-/// are run to be timed and to take their memory, have the learning rate 0.
+/// Runs the first `batches` steps, at least 2, each with all batches that it accumulates. The weights
+/// stay where they are: the updates, which are run to be timed and to take their memory, have the
+/// learning rate 0.
 pub(crate) fn run(
     recipe: &Recipe,
     samples: &Samples,
@@ -38,9 +39,8 @@ fn measure(
     let mut seconds = Vec::new();
     for step in 0..u64::from(batches) {
         let start = Instant::now();
-        let batch = run.batch(samples, step)?;
-        let (loss, gradient) = run.gradients(&batch)?;
-        run.update(&gradient, 0.0)?;
+        let (loss, mut gradient) = run.gradients(samples, step)?;
+        run.update(&mut gradient, 0.0)?;
         losses += loss.f_reshape([])?.f_double_value(&[])?;
         if let Device::Cuda(index) = device {
             Cuda::synchronize(i64::try_from(index).unwrap_or(0));
@@ -62,29 +62,33 @@ fn measure(
     })
 }
 
-/// Sums over batches of the gradient and of its squared norm.
+/// Sums over steps of the gradient and of its squared norm.
 #[derive(Default)]
 struct GradientSum {
-    /// One per flat buffer, parameters without a gradient as zeros.
-    sums: Vec<Tensor>,
+    /// One per parameter, once it has had a gradient.
+    sums: Vec<Option<Tensor>>,
     squared_norms: f64,
 }
 
 impl GradientSum {
-    fn add(&mut self, gradients: &[Gradients]) -> Result<(), TchError> {
+    fn add(&mut self, gradients: &Gradients) -> Result<(), TchError> {
         let _guard = tch::no_grad_guard();
-        for (index, gradients) in gradients.iter().enumerate() {
-            let present = gradients.iter().flatten();
-            if present.clone().next().is_none() {
+        self.sums.resize_with(gradients.len(), || None);
+        for (sum, gradient) in self.sums.iter_mut().zip(gradients) {
+            let Some(gradient) = gradient else {
                 continue;
-            }
-            let gradient = flat::flatten(present)?;
+            };
             self.squared_norms += total(&gradient.f_square()?)?;
-            match self.sums.get_mut(index) {
+            match sum {
                 Some(sum) => {
-                    let _ = sum.f_add_(&gradient)?;
+                    let _ = sum.f_add_(gradient)?;
                 }
-                None => self.sums.push(gradient),
+                // The next step writes to the gradient itself.
+                None => {
+                    let mut first = gradient.f_empty_like()?;
+                    first.f_copy_(gradient)?;
+                    *sum = Some(first);
+                }
             }
         }
         Ok(())
@@ -95,7 +99,7 @@ impl GradientSum {
     fn norms(&self, batches: f64) -> Result<(f64, f64), TchError> {
         let _guard = tch::no_grad_guard();
         let (mut square, mut absolute) = (0.0, 0.0);
-        for sum in &self.sums {
+        for sum in self.sums.iter().flatten() {
             square += total(&sum.f_square()?)?;
             absolute += total(&sum.f_abs()?)?;
         }

@@ -10,6 +10,7 @@ use crate::failure;
 use crate::loss::{Criterion, Loss};
 use crate::model::gpt;
 use crate::optimizer::Plan;
+use crate::precision::Precision;
 
 /// What to train, on what, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,9 @@ pub(crate) struct Recipe {
     pub loss: Loss,
     pub optimizer: Plan,
     pub batch_size: u32,
+    /// Batches that one update of the weights accumulates, at least 1.
+    pub accumulate: u32,
+    pub precision: Precision,
     pub shuffle: bool,
     pub drop_last: bool,
     pub seed: u64,
@@ -75,6 +79,8 @@ impl Recipe {
             loss: Loss::parse(spec)?,
             optimizer: Plan::parse(&optimizer)?,
             batch_size: spec.batch_size,
+            accumulate: spec.accumulate.max(1),
+            precision: Precision::parse(&spec.precision)?,
             shuffle: spec.shuffle,
             drop_last: spec.drop_last,
             seed: spec.seed,
@@ -83,7 +89,11 @@ impl Recipe {
             weights: (!spec.weights.is_empty()).then(|| PathBuf::from(&spec.weights)),
             freeze: spec.freeze.clone(),
             augmentation: augmentation(spec.data.as_ref()),
-            evaluation: spec.evaluation.as_ref().map(Evaluation::parse).transpose()?,
+            evaluation: spec
+                .evaluation
+                .as_ref()
+                .map(Evaluation::parse)
+                .transpose()?,
         };
         let builtin = !matches!(recipe.model, ModelSource::TorchScript { .. });
         if builtin && recipe.loss.criterion == Criterion::Nll {
@@ -101,6 +111,13 @@ impl Recipe {
             ));
         }
         Ok(recipe)
+    }
+}
+
+impl Recipe {
+    /// Samples in an update of the weights.
+    pub(crate) fn effective_batch_size(&self) -> u64 {
+        u64::from(self.batch_size) * u64::from(self.accumulate)
     }
 }
 

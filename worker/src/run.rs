@@ -1,17 +1,21 @@
 //! One task in training: model, optimizer and the order of the data, from the initial weights on.
 
+use std::ops::Range;
+
 use rangefinder_data::{Augmentation, BatchOrder};
 use rangefinder_session::trainer::{Failure, StepLoss};
-use tch::{Device, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::augment;
 use crate::evaluation::Evaluation;
 use crate::failure;
-use crate::flat::{FlatParameters, Gradients, Named};
+use crate::foreign::Autocast;
 use crate::loss::Loss;
 use crate::model::Model;
 use crate::noise;
 use crate::optimizer::{Optimizer, restore};
+use crate::parameters::{Gradients, Parameters};
+use crate::precision::Precision;
 use crate::recipe::Recipe;
 use crate::samples::{Batch, Kinds, Samples};
 
@@ -21,7 +25,7 @@ const STEPS_PER_READ: usize = 32;
 /// A task in training.
 pub(crate) struct Run {
     pub(crate) model: Model,
-    pub(crate) parameters: FlatParameters,
+    pub(crate) parameters: Parameters,
     optimizer: Optimizer,
     order: BatchOrder,
     kinds: Kinds,
@@ -33,9 +37,13 @@ pub(crate) struct Run {
     replica: u32,
     augmentation: Augmentation,
     batch_size: u32,
+    /// Batches in an update of the weights.
+    accumulate: u64,
+    precision: Precision,
     indices: Vec<i64>,
     /// Steps whose losses are still on the device, and those losses.
     waiting: Vec<(StepLoss, Tensor)>,
+    synchronisations: u64,
 }
 
 impl Run {
@@ -63,7 +71,9 @@ impl Run {
             float,
             targets: recipe.loss.target_kind(stored, float)?,
         };
-        let (parameters, optimizer) = prepare(recipe, &model)?;
+        let parameters = Parameters::new(&model.parameters)
+            .map_err(|error| failure::training(&error, recipe.batch_size))?;
+        let optimizer = optimizer(recipe, &model, &parameters)?;
         let evaluation = match (&recipe.evaluation, evaluated) {
             (Some(asked), Some(samples)) => {
                 Some(Evaluation::new(recipe, asked, samples, float, device)?)
@@ -83,33 +93,74 @@ impl Run {
             replica,
             augmentation: recipe.augmentation,
             batch_size: recipe.batch_size,
+            accumulate: recipe.accumulate.into(),
+            precision: recipe.precision,
             indices: Vec::new(),
             waiting: Vec::new(),
+            synchronisations: 0,
         })
     }
 
-    pub(crate) fn order(&self) -> &BatchOrder {
-        &self.order
+    /// How often training has waited for the device so far.
+    pub(crate) fn synchronisations(&self) -> u64 {
+        self.synchronisations
     }
 
-    /// The batch of a global step, with libtorch's generators where that step's noise begins.
-    pub(crate) fn batch(&mut self, samples: &Samples, step: u64) -> Result<Batch, TchError> {
-        self.order.fill(step, &mut self.indices);
-        tch::manual_seed(noise::seed_of_step(self.seed, self.replica, step));
+    /// What must live while a batch goes through model and loss, and no longer.
+    pub(crate) fn forward(&self) -> Result<Option<Autocast>, TchError> {
+        self.precision.forward(self.device)
+    }
+
+    /// A batch by its place in the order, with libtorch's generators where its noise begins.
+    pub(crate) fn batch(&mut self, samples: &Samples, index: u64) -> Result<Batch, TchError> {
+        self.order.fill(index, &mut self.indices);
+        tch::manual_seed(noise::seed_of_batch(self.seed, self.replica, index));
         let mut batch = samples.batch(&self.indices, self.kinds, self.device)?;
-        augment::apply(self.augmentation, &mut batch, self.seed, self.replica, step)?;
+        augment::apply(
+            self.augmentation,
+            &mut batch,
+            self.seed,
+            self.replica,
+            index,
+        )?;
         Ok(batch)
     }
 
-    /// The loss of a batch and its gradients, one list per flat buffer.
-    pub(crate) fn gradients(&self, batch: &Batch) -> Result<(Tensor, Vec<Gradients>), TchError> {
-        let loss = self.loss.of(&self.model, batch)?;
-        let gradients = self.parameters.gradients(&loss)?;
-        Ok((loss, gradients))
+    /// Backward passes over the batches of an update: the mean loss over their samples, and its
+    /// gradients. As in PyTorch's own loop, each batch adds the gradients of its share of the mean.
+    pub(crate) fn gradients(
+        &mut self,
+        samples: &Samples,
+        update: u64,
+    ) -> Result<(Tensor, Gradients), TchError> {
+        self.parameters.clear_gradients()?;
+        let all = f64::from(self.samples_of(self.window(update)));
+        let mut mean: Option<Tensor> = None;
+        for index in self.window(update) {
+            let batch = self.batch(samples, index)?;
+            let mut loss = self.loss_of(&batch)?;
+            if self.accumulate > 1 {
+                loss = loss.f_div_scalar(all / f64::from(self.order.batch_len(index)))?;
+            }
+            loss.f_backward()?;
+            let loss = loss.f_detach()?;
+            mean = Some(match mean {
+                None if self.accumulate == 1 => loss,
+                None => loss.f_to_kind(Kind::Double)?,
+                Some(sum) => sum.f_add(&loss)?,
+            });
+        }
+        let mean = mean.ok_or_else(|| TchError::Shape("a step without batches".to_owned()))?;
+        Ok((mean, self.parameters.gradients()?))
     }
 
-    /// Moves the weights.
-    pub(crate) fn update(&mut self, gradients: &[Gradients], lr: f64) -> Result<(), TchError> {
+    fn loss_of(&self, batch: &Batch) -> Result<Tensor, TchError> {
+        let _forward = self.forward()?;
+        self.loss.of(&self.model, batch)
+    }
+
+    /// Moves the weights. Clips the gradients in place.
+    pub(crate) fn update(&mut self, gradients: &mut Gradients, lr: f64) -> Result<(), TchError> {
         self.optimizer.step(&self.parameters, gradients, lr)
     }
 
@@ -124,11 +175,13 @@ impl Run {
         let loss = self
             .train(samples, step, lr)
             .map_err(|error| failure::training(&error, self.batch_size))?;
+        let updates = self.updates(step);
         let entry = StepLoss {
             step,
             lr,
             loss: f64::NAN,
-            samples: self.samples_of(step),
+            samples: self
+                .samples_of(self.window(updates.start).start..self.window(updates.end).start),
         };
         self.waiting.push((entry, loss));
         if self.device == Device::Cpu || self.waiting.len() >= STEPS_PER_READ {
@@ -139,6 +192,7 @@ impl Run {
 
     /// The loss of the evaluation at the weights as they are, if there is an evaluation.
     pub(crate) fn evaluate(&mut self) -> Result<Option<Tensor>, TchError> {
+        let _forward = self.forward()?;
         self.evaluation
             .as_ref()
             .map(|evaluation| evaluation.loss(&mut self.model, self.loss))
@@ -149,44 +203,54 @@ impl Run {
         self.evaluation.iter().flat_map(Evaluation::batches)
     }
 
-    /// Optimizer steps in a global step.
-    fn every(&self) -> u64 {
-        self.evaluation.as_ref().map_or(1, |evaluation| evaluation.every)
+    /// Updates of the weights in a global step.
+    fn updates(&self, step: u64) -> Range<u64> {
+        let every = self
+            .evaluation
+            .as_ref()
+            .map_or(1, |evaluation| evaluation.every);
+        multiple(step, every)
     }
 
-    /// Samples that a global step trains on.
-    fn samples_of(&self, step: u64) -> u32 {
-        (step * self.every()..(step + 1) * self.every())
-            .map(|step| self.order.batch_len(step))
+    /// The batches of an update, by their places in the order: consecutive ones, which may go on from
+    /// one epoch into the next.
+    fn window(&self, update: u64) -> Range<u64> {
+        multiple(update, self.accumulate)
+    }
+
+    /// Samples in some batches.
+    fn samples_of(&self, batches: Range<u64>) -> u32 {
+        batches
+            .map(|index| self.order.batch_len(index))
             .fold(0, u32::saturating_add)
     }
 
-    /// Global steps in an epoch.
+    /// Global steps that see every sample at least once.
     pub(crate) fn steps_per_epoch(&self) -> u64 {
-        self.order.steps_per_epoch().div_ceil(self.every())
+        let updates = self.order.steps_per_epoch().div_ceil(self.accumulate);
+        updates.div_ceil(self.updates(0).end)
     }
 
     /// One global step: the loss that is observed, before its update or updates.
     fn train(&mut self, samples: &Samples, step: u64, lr: f64) -> Result<Tensor, TchError> {
-        let Some(observed) = self.evaluate()? else {
-            return self.optimize(samples, step, lr);
-        };
-        for step in step * self.every()..(step + 1) * self.every() {
-            self.optimize(samples, step, lr)?;
+        let observed = self.evaluate()?;
+        let mut trained = None;
+        for update in self.updates(step) {
+            let (loss, mut gradients) = self.gradients(samples, update)?;
+            self.update(&mut gradients, lr)?;
+            trained = Some(loss);
         }
-        Ok(observed)
-    }
-
-    fn optimize(&mut self, samples: &Samples, step: u64, lr: f64) -> Result<Tensor, TchError> {
-        let batch = self.batch(samples, step)?;
-        let (loss, gradients) = self.gradients(&batch)?;
-        self.update(&gradients, lr)?;
-        loss.f_detach()
+        observed
+            .or(trained)
+            .ok_or_else(|| TchError::Shape("a step without an update".to_owned()))
     }
 
     /// Appends all losses that are still on the device, read in one copy.
     pub(crate) fn flush(&mut self, losses: &mut Vec<StepLoss>) -> Result<(), Failure> {
         let waiting = std::mem::take(&mut self.waiting);
+        if !waiting.is_empty() {
+            self.synchronisations += 1;
+        }
         let values = read(&waiting).map_err(|error| failure::training(&error, self.batch_size))?;
         losses.extend(
             waiting
@@ -198,34 +262,37 @@ impl Run {
     }
 }
 
-/// The parameters in flat tensors, those of a group side by side, and their optimizer.
-fn prepare(
+/// The indices that belong to place `index` where `each` has so many.
+fn multiple(index: u64, each: u64) -> Range<u64> {
+    let first = index.saturating_mul(each);
+    first..first.saturating_add(each)
+}
+
+/// The optimizer over a model's parameters, from its saved state where there is one.
+fn optimizer(
     recipe: &Recipe,
     model: &Model,
-) -> Result<(FlatParameters, Optimizer), Failure> {
-    let trouble = |error: TchError| failure::training(&error, recipe.batch_size);
+    parameters: &Parameters,
+) -> Result<Optimizer, Failure> {
     let plan = &recipe.optimizer;
     let trainable: Vec<String> = model.parameters.iter().map(|p| p.name.clone()).collect();
     plan.check(&trainable)?;
-    let mut sorted: Vec<&Named> = model.parameters.iter().collect();
-    sorted.sort_by_key(|parameter| plan.group_of(&parameter.name));
-    let parameters = FlatParameters::adopt(&sorted).map_err(trouble)?;
-    let mut optimizer = Optimizer::new(plan, &parameters).map_err(trouble)?;
+    let mut optimizer = Optimizer::new(plan, parameters);
     if let Some(path) = &plan.state {
-        let slots = || parameters.buffers.iter().flat_map(|buffer| &buffer.slots);
-        let expected: Vec<restore::Expected<'_>> = model
-            .parameters
+        let expected: Vec<restore::Expected<'_>> = parameters
+            .slots()
             .iter()
-            .filter(|parameter| slots().any(|slot| slot.name == parameter.name))
-            .map(|parameter| restore::Expected {
-                name: &parameter.name,
-                shape: parameter.tensor.size(),
+            .map(|slot| restore::Expected {
+                name: slot.name(),
+                shape: slot.weights().size(),
             })
             .collect();
         let memories = restore::read(path, plan, &expected, &model.all_names)?;
-        optimizer.restore(&parameters, &memories).map_err(trouble)?;
+        optimizer
+            .restore(parameters, &memories)
+            .map_err(|error| failure::training(&error, recipe.batch_size))?;
     }
-    Ok((parameters, optimizer))
+    Ok(optimizer)
 }
 
 fn read(waiting: &[(StepLoss, Tensor)]) -> Result<Vec<f64>, TchError> {
@@ -238,7 +305,7 @@ fn read(waiting: &[(StepLoss, Tensor)]) -> Result<Vec<f64>, TchError> {
                 .map(|(_, loss)| loss.f_reshape([]))
                 .collect::<Result<Vec<_>, _>>()?;
             let together = Tensor::f_stack(&losses, 0)?
-                .f_to_kind(tch::Kind::Double)?
+                .f_to_kind(Kind::Double)?
                 .f_to_device(Device::Cpu)?;
             let mut values = vec![0.0; several.len()];
             together.f_copy_data(&mut values, several.len())?;

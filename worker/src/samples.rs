@@ -2,15 +2,15 @@
 
 use std::cell::Cell;
 
-use rangefinder_data::{Column, Dataset, Dtype, Labels, Outside};
+use rangefinder_data::{Column, Dataset, Dtype, Labels, Outside, Source};
 use rangefinder_session::trainer::Failure;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::column::HostColumn;
-use crate::failure;
+use crate::{failure, foreign};
 
 /// Data up to this size is copied to a GPU once; of larger data each batch is.
-const RESIDENT_LIMIT_BYTES: usize = 2 << 30;
+pub(crate) const RESIDENT_LIMIT_BYTES: usize = 2 << 30;
 
 /// Inputs and targets of all samples.
 pub(crate) struct Samples {
@@ -64,6 +64,11 @@ impl Samples {
         })
     }
 
+    /// Other data of the same columns and classes.
+    pub(crate) fn load_like(&self, source: &Source) -> Result<Self, Failure> {
+        Self::new(rangefinder_data::load_like(source, &self.dataset).map_err(failure::data)?)
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.dataset.samples()
     }
@@ -77,13 +82,16 @@ impl Samples {
     }
 
     /// Puts the data on a GPU, unless it is there or too large.
-    pub(crate) fn settle(&mut self, device: Device) -> Result<(), TchError> {
+    pub(crate) fn settle(&mut self, device: Device, limit_bytes: usize) -> Result<(), TchError> {
         let Device::Cuda(index) = device else {
             return Ok(());
         };
         let columns = self.dataset.inputs().iter().chain([self.dataset.targets()]);
         let bytes: usize = columns.map(Column::len_bytes).sum();
-        if bytes > RESIDENT_LIMIT_BYTES {
+        if bytes > limit_bytes {
+            self.columns
+                .iter_mut()
+                .for_each(|column| column.resident = None);
             return Ok(());
         }
         for column in &mut self.columns {
@@ -103,11 +111,11 @@ impl Samples {
         kinds: Kinds,
         device: Device,
     ) -> Result<Batch, TchError> {
-        let on_device = Tensor::f_from_slice(indices)?.f_to_device(device)?;
+        let on_device = foreign::upload(&Tensor::f_from_slice(indices)?, device)?;
         let select = |column: &Stored, kind: Kind| {
             let selected = match &column.resident {
                 Some(resident) if device.is_cuda() => resident.f_index_select(0, &on_device)?,
-                _ => column.host.select(indices)?.f_to_device(device)?,
+                _ => foreign::upload(&column.host.select(indices)?, device)?,
             };
             column.host.convert(&selected, kind)
         };
@@ -151,7 +159,11 @@ impl Samples {
             None => "0 or more".to_owned(),
         };
         Err(failure::user(
-            if vocabulary.is_some() { "vocabulary" } else { "data" },
+            if vocabulary.is_some() {
+                "vocabulary"
+            } else {
+                "data"
+            },
             format!(
                 "token out of range: `{}` of sample {sample} has {label}, expected {expected}",
                 tokens.name()

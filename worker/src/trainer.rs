@@ -4,11 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::{Failure, StepError, StepLoss, TaskStart, Trainer};
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, TchError};
 
 use crate::recipe::Recipe;
 use crate::run::Run;
-use crate::samples::Samples;
+use crate::samples::{RESIDENT_LIMIT_BYTES, Samples};
 use crate::{augment, check, evaluation, failure, foreign, model::Blueprint, probe};
 
 /// libtorch's generators belong to the process. A call that seeds them and draws from them keeps
@@ -24,6 +24,7 @@ pub struct TorchTrainer {
     device: Device,
     loaded: Option<Loaded>,
     run: Option<Run>,
+    resident_limit_bytes: usize,
 }
 
 /// Model and data of a specification.
@@ -44,7 +45,23 @@ impl TorchTrainer {
             device,
             loaded: None,
             run: None,
+            resident_limit_bytes: RESIDENT_LIMIT_BYTES,
         }
+    }
+
+    /// A trainer that copies data up to this size to a GPU once, and of larger data each batch.
+    #[must_use]
+    pub fn with_resident_limit(device: Device, bytes: usize) -> Self {
+        Self {
+            resident_limit_bytes: bytes,
+            ..Self::new(device)
+        }
+    }
+
+    /// How often training has waited for the device in this task; a CPU is read after every step.
+    #[must_use]
+    pub fn synchronisations(&self) -> u64 {
+        self.run.as_ref().map_or(0, Run::synchronisations)
     }
 
     /// Loads what a specification names, unless that is loaded already.
@@ -71,8 +88,9 @@ impl Loaded {
             .evaluation
             .as_ref()
             .map(|evaluation| {
-                let data = rangefinder_data::load(&evaluation.data).map_err(failure::data);
-                data.and_then(Samples::new).map_err(evaluation::blame)
+                samples
+                    .load_like(&evaluation.data)
+                    .map_err(evaluation::blame)
             })
             .transpose()?;
         augment::check(recipe.augmentation, &samples)?;
@@ -87,20 +105,23 @@ impl Loaded {
     }
 
     /// A run from the initial weights.
-    fn start(&mut self, device: Device, replica: u32) -> Result<Run, Failure> {
-        let batch_size = self.recipe.batch_size;
+    fn start(
+        &mut self,
+        device: Device,
+        replica: u32,
+        resident_limit_bytes: usize,
+    ) -> Result<Run, Failure> {
+        let trouble = |error: TchError| failure::training(&error, self.recipe.batch_size);
         if device.is_cuda() {
             // Its search for the fastest kernel may choose another one in each process.
             Cuda::cudnn_set_benchmark(false);
-            foreign::set_deterministic(self.recipe.deterministic)
-                .map_err(|error| failure::training(&error, batch_size))?;
+            foreign::set_deterministic(self.recipe.deterministic).map_err(trouble)?;
         }
+        self.recipe.precision.prepare(device).map_err(trouble)?;
         self.samples
-            .settle(device)
-            .map_err(|error| failure::training(&error, batch_size))?;
-        let model = self
-            .blueprint
-            .build(&self.recipe, device)?;
+            .settle(device, resident_limit_bytes)
+            .map_err(trouble)?;
+        let model = self.blueprint.build(&self.recipe, device)?;
         Run::new(
             &self.recipe,
             &self.samples,
@@ -116,14 +137,21 @@ impl Trainer for TorchTrainer {
     fn describe(&mut self, spec: &v1::TrainerSpec) -> Result<v1::Described, Failure> {
         let _alone = generators();
         self.run = None;
+        let limit = self.resident_limit_bytes;
         let loaded = self.load(spec)?;
-        let mut run = loaded.start(Device::Cpu, 0)?;
-        let initial_loss = check::first_loss(
+        let mut run = loaded.start(Device::Cpu, 0, limit)?;
+        let mut initial_loss = check::first_loss(
             &loaded.recipe,
             &loaded.samples,
             loaded.evaluated.as_ref(),
             &mut run,
         )?;
+        if loaded.evaluated.is_some() {
+            let mut fresh = loaded.start(Device::Cpu, 0, limit)?;
+            if let Some(evaluated) = check::first_evaluation(&loaded.recipe, &mut fresh)? {
+                initial_loss = evaluated;
+            }
+        }
         let parameters: Vec<v1::Parameter> = run
             .model
             .parameters
@@ -144,16 +172,16 @@ impl Trainer for TorchTrainer {
             replayable: true,
             samples: loaded.samples.count(),
             steps_per_epoch: run.steps_per_epoch(),
-            effective_batch_size: u64::from(loaded.recipe.batch_size),
+            effective_batch_size: loaded.recipe.effective_batch_size(),
         })
     }
 
     fn probe(&mut self, spec: &v1::TrainerSpec, batches: u32) -> Result<v1::Probed, Failure> {
         let _alone = generators();
         self.run = None;
-        let device = self.device;
+        let (device, limit) = (self.device, self.resident_limit_bytes);
         let loaded = self.load(spec)?;
-        let mut run = loaded.start(device, 0)?;
+        let mut run = loaded.start(device, 0, limit)?;
         probe::run(&loaded.recipe, &loaded.samples, &mut run, batches, device)
     }
 
@@ -161,8 +189,8 @@ impl Trainer for TorchTrainer {
         let _alone = generators();
         // The weights of the task before make room first.
         self.run = None;
-        let device = self.device;
-        let run = self.load(&task.spec)?.start(device, task.replica)?;
+        let (device, limit) = (self.device, self.resident_limit_bytes);
+        let run = self.load(&task.spec)?.start(device, task.replica, limit)?;
         self.run = Some(run);
         Ok(())
     }

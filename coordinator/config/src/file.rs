@@ -139,6 +139,9 @@ pub fn overlay(spec: &mut v1::SweepSpec, over: &v1::SweepSpec) {
     if !over.input_keys.is_empty() {
         spec.input_keys.clear();
     }
+    if !over.augment.is_empty() {
+        spec.augment.clear();
+    }
     if !over.freeze.is_empty() {
         spec.freeze.clear();
     }
@@ -320,11 +323,21 @@ mod tests {
             .filter(|field| matches!(field.kind, Kind::Texts | Kind::Integers))
             .map(|field| field.name.as_str())
             .collect();
-        assert_eq!(
-            lists,
-            ["hidden_sizes", "freeze", "input_keys", "groups"],
-            "overlay() must know every list"
-        );
+        for name in &lists {
+            let one = |value: serde_json::Value| {
+                let object = [((*name).to_owned(), vec![value].into())];
+                let object = serde_json::Value::Object(object.into_iter().collect());
+                serde_json::from_value::<v1::SweepSpec>(object)
+            };
+            let pair = match one(1.into()) {
+                Ok(spec) => (spec, one(2.into()).unwrap()),
+                Err(_) => (one("a".into()).unwrap(), one("b".into()).unwrap()),
+            };
+            let (mut spec, flag) = pair;
+            overlay(&mut spec, &flag);
+            assert_eq!(spec, flag, "overlay() must know {name}");
+        }
+        assert!(lists.len() > 4, "{lists:?}");
     }
 
     #[test]

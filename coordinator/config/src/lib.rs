@@ -6,6 +6,7 @@
 //! - [`manual`]: the whole configuration with its comments.
 //! - [`names`]: the names that people may write, and the nearest to what they wrote.
 //! - [`Resolved`], [`resolve`]: a specification checked and completed, all mistakes at once.
+//! - [`trainability`]: what the planner knows of it before a worker has described it.
 //! - [`reading`]: the same for a curve from elsewhere.
 //! - `tree`: TOML, YAML and JSON as one kind of tree that knows the place of each value.
 
@@ -18,6 +19,6 @@ mod resolve;
 mod resolved;
 mod tree;
 
-pub use resolve::{memory, most_workers, reading, resolve};
+pub use resolve::{memory, most_workers, reading, resolve, trainability};
 pub use resolved::{AnswerSettings, Device, Resolved};
 pub use tree::Format;

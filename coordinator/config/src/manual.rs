@@ -20,6 +20,8 @@ const EXAMPLES: [(&str, &str); 21] = [
     ("targets", "\"targets.npy\""),
     ("input_keys", "[\"inputs\"]"),
     ("target_key", "\"targets\""),
+    ("target_column", "\"price\""),
+    ("augment", "[\"crop=4\", \"flip\"]"),
     ("global_batch_size", "512"),
     ("segments", "4"),
     ("replicas", "4"),
@@ -34,8 +36,6 @@ const EXAMPLES: [(&str, &str); 21] = [
     ("clip_value", "1.0"),
     ("optimizer_state", "\"optimizer.pt\""),
     ("eval_data", "\"validation.npz\""),
-    ("eval_batches", "8"),
-    ("eval_every", "1"),
     ("entry", "\"module:setup\""),
     ("custom_config", "'{\"width\": 32}'"),
 ];
@@ -74,7 +74,8 @@ pub fn default_of(field: &Field) -> Option<String> {
     }
 }
 
-/// What is resolved under choices that change defaults; the plain one first.
+/// What is resolved under choices that change defaults; the plain one first. Patterns stand for
+/// files, which need not exist.
 fn variants() -> Vec<serde_json::Value> {
     let choices = [
         (r#"{}"#, 1),
@@ -83,7 +84,9 @@ fn variants() -> Vec<serde_json::Value> {
         (r#"{"optimizer": "rmsprop"}"#, 1),
         (r#"{"model": "cnn"}"#, 1),
         (r#"{"model": "resnet18"}"#, 1),
-        (r#"{"model": "gpt"}"#, 1),
+        (r#"{"model": "gpt", "data": "*.bin"}"#, 1),
+        (r#"{"data": "*.npz", "eval_data": "*.npz"}"#, 1),
+        (r#"{"data": "*.csv", "target_column": "price"}"#, 1),
         (r#"{"loss": "mse"}"#, 1),
         (r#"{"device": "cpu"}"#, 1),
         (r#"{"global_batch_size": 512}"#, 1),
@@ -93,7 +96,9 @@ fn variants() -> Vec<serde_json::Value> {
         .filter_map(|(choice, workers)| {
             let asked: v1::SweepSpec = serde_json::from_str(choice).ok()?;
             let chosen = serde_json::to_value(&asked).ok()?;
-            let mut all = serde_json::to_value(resolve(asked, workers, 8).ok()?.spec).ok()?;
+            let resolved = resolve(asked, workers, 8);
+            debug_assert!(resolved.is_ok(), "{choice}: {resolved:?}");
+            let mut all = serde_json::to_value(resolved.ok()?.spec).ok()?;
             // What was chosen is no default.
             for key in chosen.as_object()?.keys() {
                 all[key] = serde_json::Value::Null;
@@ -129,7 +134,7 @@ fn setting(field: &Field, variants: &[serde_json::Value]) -> (&'static str, Stri
 }
 
 /// A value in TOML; the specification holds neither tables nor dates.
-fn toml(value: &serde_json::Value) -> String {
+pub(crate) fn toml(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Number(number) if number.is_f64() => {
             format!("{:?}", number.as_f64().unwrap_or_default())

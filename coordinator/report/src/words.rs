@@ -1,7 +1,8 @@
 //! Sentences that picture and terminal share.
 
-use crate::document::{Status, SweepDocument};
+use crate::document::{ObservedLoss, Status, SweepDocument};
 use crate::numbers::{learning_rate, whole};
+use rangefinder_proto::groups;
 use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::plan::Plan;
 use rangefinder_sweep::suggest::{Interval, IntervalMethod, Suggestion};
@@ -22,16 +23,18 @@ pub(crate) fn not_a_suggestion(document: &SweepDocument) -> Option<String> {
     }
     if let Some(suggestion) = &document.suggestion {
         return Some(format!(
-            "`{}` itself suggests {}, whatever the curve is worth.",
+            "`{}` itself suggests {}{}, whatever the curve is worth.",
             suggestion.method,
-            learning_rate(suggestion.lr, 4)
+            learning_rate(suggestion.lr, 4),
+            at_batch_size(document)
         ));
     }
     let value = document.rule_value.as_ref()?;
     Some(format!(
-        "`{}` would have given {}: shown as what it is, not as a suggestion.",
+        "`{}` would have given {}{}: shown as what it is, not as a suggestion.",
         value.method,
-        learning_rate(value.lr, 4)
+        learning_rate(value.lr, 4),
+        at_batch_size(document)
     ))
 }
 
@@ -56,12 +59,104 @@ pub(crate) fn trained(document: &SweepDocument) -> String {
 
 /// The size of the sweep, which belongs beside every learning rate.
 pub(crate) fn size(document: &SweepDocument) -> String {
-    let mut parts = vec![count(document.steps, "step")];
+    let steps = count(document.steps, "step");
+    let mut parts = vec![match updates(document) {
+        Some(updates) => format!("{steps} of {updates} updates"),
+        None => steps,
+    }];
     if let Some(size) = document.effective_batch_size {
-        parts.push(format!("effective batch size {size}"));
+        let spec = &document.spec;
+        let made = match (spec.batch_size, spec.accumulate) {
+            (Some(batch), Some(accumulate)) if accumulate > 1 => {
+                format!(" ({accumulate} batches of {batch})")
+            }
+            _ => String::new(),
+        };
+        parts.push(format!("{}{made}", batch_size(size)));
     }
     parts.extend(document.plan.as_ref().and_then(split));
     parts.join(", ")
+}
+
+/// What a learning rate was found at.
+pub(crate) fn batch_size(size: u64) -> String {
+    format!("effective batch size {size}")
+}
+
+/// The same, to stand behind a learning rate; nothing where it is not known.
+pub(crate) fn at_batch_size(document: &SweepDocument) -> String {
+    document
+        .effective_batch_size
+        .map(|size| format!(" at {}", batch_size(size)))
+        .unwrap_or_default()
+}
+
+/// Updates in a step of the range test, where there are several.
+fn updates(document: &SweepDocument) -> Option<u32> {
+    let every = document.spec.eval_every.filter(|every| *every > 1);
+    every.filter(|_| is_evaluation(document))
+}
+
+/// Whether the losses are those of an evaluation.
+pub(crate) fn is_evaluation(document: &SweepDocument) -> bool {
+    document.observed_loss == Some(ObservedLoss::Evaluation)
+}
+
+/// What the losses are, as the name of an axis.
+pub(crate) fn loss(document: &SweepDocument) -> String {
+    match (is_evaluation(document), updates(document)) {
+        (false, _) => "loss".to_owned(),
+        (true, None) => "evaluation loss".to_owned(),
+        (true, Some(updates)) => format!("evaluation loss, every {updates} updates"),
+    }
+}
+
+/// What the losses of an evaluation are; nothing for those of the training.
+pub(crate) fn evaluation(document: &SweepDocument) -> Option<String> {
+    let spec = &document.spec;
+    let data = spec
+        .eval_data
+        .as_deref()
+        .filter(|_| is_evaluation(document))?;
+    let batches = spec.eval_batches.map(|batches| match batches {
+        1 => "1 batch of ".to_owned(),
+        batches => format!("{batches} batches of "),
+    });
+    let every =
+        updates(document).map(|updates| format!(", every {updates} updates of the weights"));
+    Some(format!(
+        "The losses are those of {}{} in evaluation mode{}.",
+        batches.unwrap_or_default(),
+        shorten(file_name(data), 40),
+        every.unwrap_or_default()
+    ))
+}
+
+/// Whose learning rate it is where some parameters have another; nothing where none has.
+pub(crate) fn groups(document: &SweepDocument) -> Option<String> {
+    const MOST: usize = 3;
+    let ratios: Vec<String> = document
+        .spec
+        .groups
+        .iter()
+        .filter_map(|text| groups::parse(text).ok())
+        .filter(|group| (group.lr_ratio - 1.0).abs() > f64::EPSILON)
+        .map(|group| {
+            let pattern = shorten(&group.pattern, 40);
+            format!("times {} for `{pattern}`", group.lr_ratio)
+        })
+        .collect();
+    if ratios.is_empty() {
+        return None;
+    }
+    let more = ratios.len().saturating_sub(MOST);
+    let mut listed = ratios.into_iter().take(MOST).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        listed = format!("{listed}, and {more} more");
+    }
+    Some(format!(
+        "Learning rates here are those of parameters in no group; {listed}."
+    ))
 }
 
 /// How the work was split, where it was.

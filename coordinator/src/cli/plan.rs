@@ -6,9 +6,10 @@ use super::args::PlanArgs;
 use super::output::{Trouble, print};
 use super::request;
 use crate::exit;
-use rangefinder_config::Resolved;
+use rangefinder_config::trainability;
+use rangefinder_report::document::effective_batch_size;
 use rangefinder_report::terminal;
-use rangefinder_sweep::plan::{self, Plan, Trainability};
+use rangefinder_sweep::plan::{self, Plan};
 use serde::Serialize;
 use std::io::IsTerminal as _;
 
@@ -41,7 +42,9 @@ pub(super) fn run(args: PlanArgs) -> Result<u8, Trouble> {
         } else {
             (80, false)
         };
-        let drawing = terminal::plan(&plan, &request.range.learning_rates(), width, colour);
+        let lrs = request.range.learning_rates();
+        let batch = effective_batch_size(&resolved.spec);
+        let drawing = terminal::plan(&plan, &lrs, batch, width, colour);
         let note = if shortened {
             "\nWorkers will measure the gradients first: warm-ups may become shorter than shown.\n"
         } else {
@@ -51,14 +54,4 @@ pub(super) fn run(args: PlanArgs) -> Result<u8, Trouble> {
     };
     print(&text)?;
     Ok(exit::OK)
-}
-
-fn trainability(resolved: &Resolved) -> Trainability {
-    let sgd = resolved.spec.optimizer.as_deref() == Some("sgd");
-    Trainability {
-        beta: resolved.answer.beta,
-        adaptive: !sgd,
-        seekable: true,
-        replayable: true,
-    }
 }

@@ -31,6 +31,8 @@ fn request() -> SweepRequest {
             replicas: None,
             overlap_decades: 1.0,
             workers: 1,
+            updates_per_step: 1,
+            largest_lr_ratio: 1.0,
         },
         stop: StopRule {
             threshold: 4.0,

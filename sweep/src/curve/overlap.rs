@@ -375,6 +375,8 @@ mod tests {
                 replicas: None,
                 overlap_decades: 1.0,
                 workers: 2,
+                updates_per_step: 1,
+                largest_lr_ratio: 1.0,
             };
             let trainability = Trainability {
                 beta: Some(0.9),

@@ -174,8 +174,8 @@ fn avoiding(warm_ups: &WarmUps, segments: usize, length: u32, inside: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Probe, Trainability};
-    use crate::schedule::Mode;
+    use crate::plan::{PlanRequest, Probe, Split, Trainability};
+    use crate::schedule::{Grid, Mode, Range};
 
     /// 301 steps over 10 decades, with a fall that begins where the learning rates together reach
     /// `mass`.
@@ -196,7 +196,23 @@ mod tests {
             seconds_per_step: 0.01,
             peak_memory_bytes: 0,
         };
-        WarmUps::new(&rates, Mode::Exponential, 1.0, trainability, Some(&probe))
+        let request = PlanRequest {
+            range: Range {
+                mode: Mode::Exponential,
+                grid: Grid::BothEnds,
+                min_lr: 1e-8,
+                max_lr: 1.0,
+                steps: 100,
+            },
+            split: Split::Segments,
+            segments: None,
+            replicas: None,
+            overlap_decades: 1.0,
+            workers: 2,
+            updates_per_step: 1,
+            largest_lr_ratio: 1.0,
+        };
+        WarmUps::new(&rates, &request, trainability, Some(&probe))
     }
 
     fn inside(warm_ups: &WarmUps, ends: &[u32]) -> usize {

@@ -35,12 +35,19 @@ pub struct PlanRequest {
     pub overlap_decades: f64,
     /// Workers that will run the tasks, at least 1.
     pub workers: u32,
+    /// Updates of the weights in one step of the range test, all at its learning rate; 0 counts
+    /// as 1. Batches that are accumulated for one update are no updates of their own.
+    pub updates_per_step: u32,
+    /// Largest ratio of any parameter's learning rate to the swept one; below 1 counts as 1. What a
+    /// probe says of the gradients is taken for parameters that all have it, which prunes less
+    /// than could be.
+    pub largest_lr_ratio: f64,
 }
 
 /// What the planner knows of the optimizer and its data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trainability {
-    /// Momentum or Adam's beta1, 0 to below 1; `None` when unknown.
+    /// Momentum or Adam's beta1 from one update to the next, 0 to below 1; `None` when unknown.
     pub beta: Option<f64>,
     /// Whether the optimizer normalises its steps (Adam and kin), so that |gradient|_1 counts.
     pub adaptive: bool,

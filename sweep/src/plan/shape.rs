@@ -30,13 +30,7 @@ pub fn plan(
 ) -> Result<Plan, FieldError> {
     check(request)?;
     let learning_rates = request.range.learning_rates();
-    let warm_ups = WarmUps::new(
-        &learning_rates,
-        request.range.mode,
-        request.overlap_decades,
-        trainability,
-        probe,
-    );
+    let warm_ups = WarmUps::new(&learning_rates, request, trainability, probe);
     let planner = Planner {
         request,
         trainability,

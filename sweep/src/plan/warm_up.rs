@@ -1,6 +1,6 @@
 //! Where a segment must start, and what the probe lets it leave out.
 
-use super::{Probe, Trainability};
+use super::{PlanRequest, Probe, Trainability};
 use crate::schedule::Mode;
 
 /// Memory that an optimizer of unknown momentum is taken to have.
@@ -28,15 +28,16 @@ pub(super) struct WarmUps {
 impl WarmUps {
     pub(super) fn new(
         learning_rates: &[f64],
-        mode: Mode,
-        overlap_decades: f64,
+        request: &PlanRequest,
         trainability: Trainability,
         probe: Option<&Probe>,
     ) -> Self {
+        let (mode, overlap_decades) = (request.range.mode, request.overlap_decades);
+        let updates = request.updates_per_step;
         let steps = learning_rates.len();
-        let memory = memory_steps(trainability.beta);
+        let memory = memory_steps(trainability.beta, updates);
         let pruned_before = probe.map_or(0, |probe| {
-            first_step_that_matters(learning_rates, trainability, probe)
+            first_step_that_matters(learning_rates, request, trainability, probe)
         });
         let decades_per_step = decades_per_step(learning_rates);
         let exponential_steps = ceil_to_steps(overlap_decades / decades_per_step);
@@ -100,11 +101,11 @@ impl WarmUps {
     }
 }
 
-/// Steps that momentum or Adam's beta1 remembers: 1/(1-beta), 0 without memory.
-pub(super) fn memory_steps(beta: Option<f64>) -> u32 {
+/// Steps that momentum or Adam's beta1 remembers: 1/(1-beta) updates, 0 without memory.
+pub(super) fn memory_steps(beta: Option<f64>, updates: u32) -> u32 {
     let beta = known_beta(beta);
     if beta > 0.0 {
-        ceil_to_steps(1.0 / (1.0 - beta))
+        ceil_to_steps(1.0 / (1.0 - beta) / f64::from(updates.max(1)))
     } else {
         0
     }
@@ -126,18 +127,21 @@ fn decades_per_step(learning_rates: &[f64]) -> f64 {
 
 /// The first step at which cumulative learning rate times G reaches 0.01 of the initial loss,
 /// where G is the loss that a learning rate of 1 would take away in one step: |mean gradient|^2
-/// for SGD, over (1-momentum) with momentum; |mean gradient|_1 for Adam and kin. 0 where the probe
-/// does not say (an unbiased |mean gradient|^2 may come out negative, a loss may be 0).
+/// for SGD, over (1-momentum) with momentum; |mean gradient|_1 for Adam and kin; all that times the
+/// updates in a step and the largest ratio of learning rates. 0 where the probe does not say (an unbiased |mean gradient|^2 may come out negative, a loss may be 0).
 fn first_step_that_matters(
     learning_rates: &[f64],
+    request: &PlanRequest,
     trainability: Trainability,
     probe: &Probe,
 ) -> u32 {
-    let pull = if trainability.adaptive {
+    let update = if trainability.adaptive {
         probe.gradient_l1
     } else {
         probe.gradient_squared / (1.0 - known_beta(trainability.beta))
     };
+    let updates = f64::from(request.updates_per_step.max(1));
+    let pull = update * updates * request.largest_lr_ratio.max(1.0);
     let allowed = PRUNE_SHARE * probe.initial_loss;
     let known = |value: f64| value.is_finite() && value > 0.0;
     if !known(pull) || !known(allowed) {
@@ -167,6 +171,8 @@ fn to_steps(count: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Split;
+    use crate::schedule::{Grid, Range};
 
     const SGD: Trainability = Trainability {
         beta: Some(0.0),
@@ -196,8 +202,40 @@ mod tests {
         }
     }
 
+    fn request(mode: Mode) -> PlanRequest {
+        PlanRequest {
+            range: Range {
+                mode,
+                grid: Grid::BothEnds,
+                min_lr: 1e-9,
+                max_lr: 10.0,
+                steps: 101,
+            },
+            split: Split::Segments,
+            segments: None,
+            replicas: None,
+            overlap_decades: 1.0,
+            workers: 2,
+            updates_per_step: 1,
+            largest_lr_ratio: 1.0,
+        }
+    }
+
     fn warm_ups(trainability: Trainability, probe: Option<&Probe>) -> WarmUps {
-        WarmUps::new(&ten_decades(), Mode::Exponential, 1.0, trainability, probe)
+        let request = request(Mode::Exponential);
+        WarmUps::new(&ten_decades(), &request, trainability, probe)
+    }
+
+    fn several_updates(
+        trainability: Trainability,
+        updates_per_step: u32,
+        probe: Option<&Probe>,
+    ) -> WarmUps {
+        let request = PlanRequest {
+            updates_per_step,
+            ..request(Mode::Exponential)
+        };
+        WarmUps::new(&ten_decades(), &request, trainability, probe)
     }
 
     #[test]
@@ -210,11 +248,25 @@ mod tests {
 
     #[test]
     fn unknown_memory_counts_as_that_of_beta_nine_tenths() {
-        assert_eq!(memory_steps(None), 10);
-        assert_eq!(memory_steps(Some(f64::NAN)), 10);
-        assert_eq!(memory_steps(Some(1.0)), 10);
-        assert_eq!(memory_steps(Some(0.99)), 100);
-        assert_eq!(memory_steps(Some(0.0)), 0);
+        assert_eq!(memory_steps(None, 1), 10);
+        assert_eq!(memory_steps(Some(f64::NAN), 1), 10);
+        assert_eq!(memory_steps(Some(1.0), 1), 10);
+        assert_eq!(memory_steps(Some(0.99), 1), 100);
+        assert_eq!(memory_steps(Some(0.0), 1), 0);
+    }
+
+    #[test]
+    fn several_updates_in_a_step_shorten_the_memory_and_move_the_weights_as_much_further() {
+        assert_eq!(memory_steps(Some(0.9), 0), 10);
+        assert_eq!(memory_steps(Some(0.9), 4), 3);
+        assert_eq!(memory_steps(Some(0.9), 1000), 1);
+        assert_eq!(memory_steps(Some(0.0), 4), 0);
+        assert_eq!(several_updates(MOMENTUM, 5, None).start(50), 50 - 10 - 2);
+        let (found, gentle) = (probe(1.0, 1.0), probe(1.0, 0.1));
+        assert_eq!(
+            several_updates(SGD, 10, Some(&gentle)).pruned_before,
+            warm_ups(SGD, Some(&found)).pruned_before,
+        );
     }
 
     #[test]
@@ -258,6 +310,21 @@ mod tests {
     }
 
     #[test]
+    fn a_group_with_a_larger_learning_rate_begins_to_matter_earlier() {
+        let found = probe(1.0, 1.0);
+        let before = |largest_lr_ratio| {
+            let request = PlanRequest {
+                largest_lr_ratio,
+                ..request(Mode::Exponential)
+            };
+            WarmUps::new(&ten_decades(), &request, SGD, Some(&found)).pruned_before
+        };
+        assert_eq!(before(10.0), before(1.0) - 10, "a decade");
+        assert_eq!(before(0.1), before(1.0));
+        assert_eq!(before(f64::NAN), before(1.0));
+    }
+
+    #[test]
     fn a_probe_that_says_nothing_prunes_nothing() {
         for (loss, gradient) in [
             (0.0, 1.0),
@@ -274,7 +341,7 @@ mod tests {
     #[test]
     fn a_linear_warm_up_leaves_out_the_same_share_of_the_learning_rates() {
         let rates: Vec<f64> = (1..=100).map(f64::from).collect();
-        let warm_ups = WarmUps::new(&rates, Mode::Linear, 1.0, SGD, None);
+        let warm_ups = WarmUps::new(&rates, &request(Mode::Linear), SGD, None);
         for boundary in [20, 50, 99] {
             let start = warm_ups.start(boundary);
             let sum = |until: u32| rates[..until as usize].iter().sum::<f64>();

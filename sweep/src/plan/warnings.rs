@@ -33,13 +33,18 @@ pub(super) fn of_segments(
             ),
         ));
     }
-    let needed = memory_steps(trainability.beta).saturating_mul(2);
+    let updates = request.updates_per_step.max(1);
+    let needed = memory_steps(trainability.beta, updates).saturating_mul(2);
     if warm_up_steps < needed {
+        let held = match updates {
+            1 => "",
+            _ => " of several updates each",
+        };
         warnings.push(Warning::new(
             "warm_up_short",
             format!(
-                "a warm-up of {warm_up_steps} steps is under 2/(1-beta) = {needed} steps, twice the memory \
-                 of an optimizer with beta {}: raise num-training or the overlap",
+                "a warm-up of {warm_up_steps} steps{held} is under 2/(1-beta) = {needed} steps, twice \
+                 the memory of an optimizer with beta {}: raise num-training or the overlap",
                 known_beta(trainability.beta)
             ),
         ));

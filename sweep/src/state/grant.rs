@@ -87,7 +87,7 @@ impl State {
             WorkKind::Probe => Command::Probe {
                 sweep,
                 token,
-                batches: self.options.probe_batches,
+                batches: self.sweeps.get(id)?.probe_batches,
             },
             WorkKind::Task(task) => {
                 let known = self.sweeps.get(id)?;

@@ -33,7 +33,7 @@ pub struct Options {
     pub max_lost: u32,
     /// First pause before work is granted again after a lost attempt; doubles each time.
     pub backoff_ms: u64,
-    /// Batches of a probe.
+    /// Steps of a probe that shortens warm-ups.
     pub probe_batches: u32,
 }
 

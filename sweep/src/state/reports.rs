@@ -19,6 +19,9 @@ use crate::plan::{self, Probe, Trainability};
 /// precision.
 const LR_TOLERANCE: f64 = 1e-6;
 
+/// Steps of a probe whose gradients nobody needs: one that warms up, and one to be timed.
+const LEAST_PROBE: u32 = 2;
+
 impl State {
     /// The one place at which it is decided whether a report counts.
     pub(super) fn report(&mut self, holder: &Holder, report: Report, out: &mut Outbox) {
@@ -83,11 +86,19 @@ impl State {
         let trainability = Trainability::of(&described);
         sweep.described = Some(described.clone());
         out.publish(sweep, Happening::Described { described });
-        if plan::could_use_probe(&sweep.request.plan, trainability) {
-            sweep.probe = Some(Work::new(WorkKind::Probe));
-        } else {
-            self.make_plan(id, trainability, out);
+        // What cannot be planned is not worth a probe, for which a GPU would be taken.
+        if let Err(error) = plan::plan(&sweep.request.plan, trainability, None) {
+            self.end_sweep(id, Outcome::Failed(users_mistake(error)), out);
+            return;
         }
+        // Also where the plan needs none of it: a batch that does not fit into memory is found
+        // before any task, and people see what a step takes.
+        sweep.probe_batches = if plan::could_use_probe(&sweep.request.plan, trainability) {
+            self.options.probe_batches
+        } else {
+            LEAST_PROBE
+        };
+        sweep.probe = Some(Work::new(WorkKind::Probe));
     }
 
     fn probed(&mut self, token: LeaseToken, id: &SweepId, probe: Probe, out: &mut Outbox) {

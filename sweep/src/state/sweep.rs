@@ -16,8 +16,10 @@ pub(super) struct Sweep {
     /// Happenings published so far.
     pub events: u64,
     pub describe: Work,
-    /// `None` until it is known that a probe is of use.
+    /// `None` until the sweep is described.
     pub probe: Option<Work>,
+    /// Steps of the probe.
+    pub probe_batches: u32,
     pub described: Option<Described>,
     pub probed: Option<Probe>,
     pub plan: Option<Plan>,
@@ -48,6 +50,7 @@ impl Sweep {
             events: 0,
             describe: Work::new(WorkKind::Describe),
             probe: None,
+            probe_batches: 0,
             described: None,
             probed: None,
             plan: None,

@@ -134,15 +134,24 @@ pub(crate) fn not_measured_here(grid: &LogGrid, beta: Option<f64>) -> Option<War
         unmeasured.push(format!("a range of {:.2} decades, under one", last - first));
     }
     if let Some(beta) = beta.filter(|beta| *beta != 0.0 && (beta - 0.9).abs() > 1e-9) {
-        unmeasured.push(format!("a momentum or beta1 of {beta}, neither 0 nor 0.9"));
+        unmeasured.push(format!(
+            "a momentum or beta1 of {beta} from step to step, neither 0 nor 0.9"
+        ));
     }
-    (!unmeasured.is_empty()).then(|| {
+    not_measured(&unmeasured)
+}
+
+/// The warning that these settings were not among those which the rule was measured with; none
+/// for no settings.
+#[must_use]
+pub fn not_measured(settings: &[String]) -> Option<Warning> {
+    (!settings.is_empty()).then(|| {
         warning(
             "not_measured_here",
             format!(
                 "the rule, its verdict and its interval were not measured with {}: take them with \
                  care",
-                unmeasured.join("; ")
+                settings.join("; ")
             ),
         )
     })

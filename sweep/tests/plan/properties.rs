@@ -62,16 +62,39 @@ fn plan_request() -> impl Strategy<Value = PlanRequest> {
         Just(Split::Hybrid),
     ];
     let count = || proptest::option::of(1u32..12);
-    (range(), split, count(), count(), 0.0..3.0f64, 1u32..20).prop_map(
-        |(range, split, segments, replicas, overlap_decades, workers)| PlanRequest {
-            range,
-            split,
-            segments: segments.filter(|_| !matches!(split, Split::None | Split::Replicas)),
-            replicas: replicas.filter(|_| !matches!(split, Split::None | Split::Segments)),
-            overlap_decades,
-            workers,
-        },
+    (
+        range(),
+        split,
+        count(),
+        count(),
+        0.0..3.0f64,
+        1u32..20,
+        0u32..20,
+        0.0..20.0f64,
     )
+        .prop_map(
+            |(
+                range,
+                split,
+                segments,
+                replicas,
+                overlap_decades,
+                workers,
+                updates_per_step,
+                largest_lr_ratio,
+            )| {
+                PlanRequest {
+                    range,
+                    split,
+                    segments: segments.filter(|_| !matches!(split, Split::None | Split::Replicas)),
+                    replicas: replicas.filter(|_| !matches!(split, Split::None | Split::Segments)),
+                    overlap_decades,
+                    workers,
+                    updates_per_step,
+                    largest_lr_ratio,
+                }
+            },
+        )
 }
 
 proptest! {
@@ -105,7 +128,8 @@ proptest! {
     ) {
         let plan = plan(&request, trainability, probe.as_ref()).expect("it can be planned");
         let beta = trainability.beta.filter(|beta| (0.0..1.0).contains(beta)).unwrap_or(0.9);
-        let memory = if beta > 0.0 { (1.0 / (1.0 - beta) - 1e-9).ceil() } else { 0.0 };
+        let updates = f64::from(request.updates_per_step.max(1));
+        let memory = if beta > 0.0 { (1.0 / (1.0 - beta) / updates - 1e-9).ceil() } else { 0.0 };
         for task in plan.tasks.iter().filter(|task| task.segment > 0) {
             let warm_up = f64::from(task.start - task.warm_up_start);
             prop_assert!(warm_up <= f64::from(plan.warm_up_steps));

@@ -18,6 +18,8 @@ pub fn request(split: Split, workers: u32, steps: u32, decades: i32) -> PlanRequ
         replicas: None,
         overlap_decades: 1.0,
         workers,
+        updates_per_step: 1,
+        largest_lr_ratio: 1.0,
     }
 }
 

@@ -38,7 +38,7 @@ fn a_lease_of_which_nothing_is_heard_is_lost_and_its_task_granted_again_under_a_
     world.work(0, 5);
     world.workers.clear();
     world.advance(world.options.lease_ms - 1);
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
     world.advance(1);
     assert!(
         matches!(last_ending(&world, &sweep), AttemptOutcome::Lost(cause) if cause.contains("15000 ms"))
@@ -61,7 +61,7 @@ fn every_accepted_message_renews_the_lease() {
         world.advance(world.options.lease_ms - 1);
         beat(&mut world, 0, &[(token, progress)]);
     }
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_message_in_hand_counts_before_the_time_at_which_it_came() {
     let token = world.token(0);
     world.now = world.now.after(10 * world.options.lease_ms);
     beat(&mut world, 0, &[(token, 1)]);
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn nobody_speaks_under_the_lease_of_another() {
     assert_eq!(answer, [superseded(token)]);
     let answer = beat(&mut world, 1, &[(token, 9)]);
     assert_eq!(answer, [superseded(token), Command::Desired(vec![])]);
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn the_end_of_an_old_process_is_none_of_the_new_ones_business() {
         cause: "exit code 1: no such device".to_owned(),
     };
     world.apply(gone(Some(Incarnation(999))));
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
     world.apply(gone(None));
     assert!(
         matches!(last_ending(&world, &sweep), AttemptOutcome::Lost(cause) if cause.contains("no such device"))
@@ -285,8 +285,8 @@ fn a_worker_of_which_nothing_is_heard_gets_no_work_until_it_speaks() {
     world.advance(world.options.lease_ms);
     assert_eq!(
         world.endings(&sweep).len(),
-        2,
-        "describe, and the one that was lost"
+        3,
+        "describe, probe, and the one that was lost"
     );
     beat(&mut world, 0, &[]);
     assert!(world.workers[&worker_id(0)].job.is_some());
@@ -363,9 +363,9 @@ fn a_worker_that_could_not_be_heard_does_not_count_as_hung_for_that_time() {
     world.disconnect(&worker_id(0));
     world.advance(world.options.lease_ms - 1);
     world.reconnect(&worker_id(0));
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
     world.advance(1);
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn a_worker_whose_results_still_arrive_does_not_hang_though_it_has_no_steps_left
         world.work(0, 1);
         beat(&mut world, 0, &[(token, 40)]);
     }
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
 }
 
 #[test]
@@ -394,5 +394,5 @@ fn another_process_of_the_same_name_cannot_speak_under_the_lease() {
         report: Report::HandBack(token, "not mine".to_owned()),
     });
     assert_eq!(told(&actions, &worker_id(0)), [superseded(token)]);
-    assert_eq!(world.endings(&sweep).len(), 1, "only describe has ended");
+    assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
 }

@@ -1,4 +1,4 @@
-//! Stages: describe, probe where it is of use, plan, tasks; several sweeps in order.
+//! Stages: describe, probe, plan, tasks; several sweeps in order.
 
 use crate::support::worker::Training;
 use crate::support::{World, request, training_world, worker_id};
@@ -31,14 +31,28 @@ fn a_range_that_is_cut_is_probed_before_it_is_planned() {
 }
 
 #[test]
-fn a_range_that_is_not_cut_is_not_probed() {
-    for split in [Split::None, Split::Replicas, Split::Auto] {
-        let request = request(split, None, None, 60);
-        let (world, sweep) = training_world(Options::default(), Training::default(), 1, request);
-        assert!(
-            !granted(&world, &sweep).contains(&WorkKind::Probe),
-            "{split}"
+fn a_range_that_is_not_cut_is_probed_as_shortly_as_can_be() {
+    for (split, steps) in [
+        (Split::None, 2),
+        (Split::Replicas, 2),
+        (Split::Segments, Options::default().probe_batches),
+    ] {
+        let mut world = World::new(Options::default(), Training::default());
+        world.start_worker(&worker_id(0));
+        let sweep = world.create(
+            "s",
+            request(split, (split == Split::Segments).then_some(3), None, 60),
         );
+        world.work(0, 1);
+        let probe = world
+            .commands
+            .iter()
+            .find_map(|(_, command)| match command {
+                Command::Probe { batches, .. } => Some(*batches),
+                _ => None,
+            });
+        assert_eq!(probe, Some(steps), "{split}");
+        assert!(world.result(&sweep).plan.is_none());
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use zip::ZipArchive;
+use zip::read::{ArchiveOffset, Config};
 
 use crate::error::{CheckpointError, Quoted};
 use crate::pickle::{Pickle, TensorRef};
@@ -72,7 +73,13 @@ impl Archive {
             ));
         }
         let length = bytes.len() as u64;
-        let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
+        // PyTorch writes the records of large archives in every file, and a search for the first member
+        // would take the second for it where a member's header is as long as they are.
+        let from_the_start = Config {
+            archive_offset: ArchiveOffset::Known(0),
+        };
+        let zip = ZipArchive::with_config(from_the_start, Cursor::new(bytes));
+        let mut zip = zip.map_err(|error| {
             CheckpointError::damaged(format!(
                 "has a damaged table of contents within its {length} bytes: {error}"
             ))

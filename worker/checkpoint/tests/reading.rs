@@ -1,5 +1,7 @@
 //! Files as PyTorch writes them, and files that lie.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;

@@ -302,7 +302,7 @@ fn load_csv(
     let mut table = csv::Table::new(&source.target_column, target, like);
     for file in files {
         table
-            .append(&open(file, "data")?)
+            .append(file, &open(file, "data")?)
             .map_err(|wrong| match wrong {
                 csv::Wrong::File(defect) => defect.of(Quoted(file)).in_field("data"),
                 csv::Wrong::Column(defect) => defect.of(Quoted(file)).in_field("target_column"),

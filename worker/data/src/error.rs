@@ -42,7 +42,7 @@ impl Defect {
     pub(crate) fn memory(bytes: usize) -> Self {
         Self::new(
             format!("needs {bytes} bytes of memory, which this machine does not have free"),
-            "use a smaller file, or one in C order as .npy or .safetensors, which is not read into memory",
+            "use a smaller file, or save it again in C order with numpy.save or as .safetensors, aligned as they do: it is then not read into memory",
         )
     }
 

@@ -2,9 +2,8 @@
 //!
 //! - [`load`]: from what the user named to a [`Dataset`] of [`Array`]s whose bytes a tensor may alias.
 //! - [`BatchOrder`]: which samples make the batch of a global step.
-//! - [`DataError`]: what is wrong with a field of the specification, and what to do.
-//!
 //! - [`Augmentation`]: how the images of a global step are varied.
+//! - [`DataError`]: what is wrong with a field of the specification, and what to do.
 //!
 //! # Formats
 //!
@@ -30,19 +29,21 @@
 //! **Tokens.** Samples come one after the other and share no prediction: the last target of one is
 //! the first input of the next. What is too short for a sample at the end of a file is left out.
 //!
-//! **CSV.** Commas separate columns, a header names them, cells may be quoted. With `target_type`
+//! **CSV.** Commas separate columns, a header gives each a name of its own, cells may be quoted, empty
+//! lines are passed over. With `target_type`
 //! categorical, classes are numbered from 0 in sorted order: integers by their value, and if there
 //! is any that is not an integer, all by their UTF-8 bytes; targets are int64 (samples,). With
 //! numeric they are float32 (samples, 1). A cell of an input that is not a number is an error, as is
-//! an empty cell.
+//! an empty cell, or the class `nan`.
 //!
 //! # Several files
 //!
 //! `source`, and `targets` where it names a file, may name several (shards): `train-*.npz` with `*`,
 //! `?` and `[...]` as in a shell, or `part-{000..003}.npz`. Only the name of the file is a pattern,
-//! not its folder. The files are put end to end in the order of their names (byte by byte), each
-//! mapped where one would be, and nothing is copied ([`Column`]). They must agree in types and in
-//! the shape of a sample. A sample of tokens lies within one file; classes of CSV files are those
+//! not its folder. The files are put end to end, each mapped where one would be, and nothing is
+//! copied ([`Column`]). Those of a range are in the order of its numbers; those that match a pattern
+//! in the order of their names, byte by byte: `part-10` is before `part-2`, so write `part-{0..10}`
+//! where that matters. They must agree in types and in the shape of a sample. A sample of tokens lies within one file; classes of CSV files are those
 //! of all together.
 //!
 //! # Files that lie

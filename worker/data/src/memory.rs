@@ -52,6 +52,13 @@ impl AlignedBytes {
         self.length = length;
         Ok(())
     }
+
+    /// Gives back what is beyond the first `length` bytes; longer than it is, it never gets.
+    pub(crate) fn shrink(&mut self, length: usize) {
+        self.length = length.min(self.length);
+        self.words.truncate(self.length.div_ceil(size_of::<u64>()));
+        self.words.shrink_to_fit();
+    }
 }
 
 impl AsRef<[u8]> for AlignedBytes {

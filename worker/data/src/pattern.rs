@@ -1,5 +1,6 @@
 //! Several files by one name: `train-*.npz`, `part-{000..003}.npz`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
@@ -10,7 +11,8 @@ use crate::error::Defect;
 /// 65,530 maps.
 const MAX_FILES: usize = 32_768;
 
-/// The files that `path` names, in the order of their names.
+/// The files that `path` names, each once: those of a range in the order of its numbers, and of
+/// those that match a pattern in the order of their names, byte by byte.
 ///
 /// A path that exists is itself, whatever its characters. Else `{000..003}` in the name of the file
 /// stands for each number of the range, with as many digits as its first end has; `*`, `?` and
@@ -35,8 +37,9 @@ pub(crate) fn files(path: &str) -> Result<Vec<String>, Defect> {
             return Err(too_many());
         }
     }
-    files.sort_unstable();
-    files.dedup();
+    // Several numbers may match one name.
+    let mut seen = HashSet::with_capacity(files.len());
+    files.retain(|file| seen.insert(file.clone()));
     if files.is_empty() {
         return Err(Defect::new(
             "matches no file",
@@ -96,7 +99,7 @@ fn ranges(name: &str) -> Result<Vec<String>, Defect> {
     Ok(names)
 }
 
-/// Appends the files of a folder whose name matches.
+/// Appends the files of a folder whose name matches, in the order of their names.
 fn matching(folder: &Path, name: &str, files: &mut Vec<PathBuf>) -> Result<(), Defect> {
     const LIKE_A_SHELL: MatchOptions = MatchOptions {
         case_sensitive: true,
@@ -119,6 +122,7 @@ fn matching(folder: &Path, name: &str, files: &mut Vec<PathBuf>) -> Result<(), D
             "check the folder: it is the worker's machine that reads it",
         )
     };
+    let already = files.len();
     for entry in std::fs::read_dir(folder_read).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
         let name = Path::new(&name);
@@ -129,6 +133,7 @@ fn matching(folder: &Path, name: &str, files: &mut Vec<PathBuf>) -> Result<(), D
             }
         }
     }
+    files[already..].sort_unstable();
     Ok(())
 }
 

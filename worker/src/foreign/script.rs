@@ -6,11 +6,10 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use tch::{TchError, Tensor};
 
 use super::checked;
-use crate::flat::Named;
+use crate::parameters::Named;
 
 /// Gets a tensor of its own, whether it is a parameter, and its name.
-type Visit =
-    unsafe extern "C" fn(*mut c_void, *const c_char, bool, *mut torch_sys::C_tensor);
+type Visit = unsafe extern "C" fn(*mut c_void, *const c_char, bool, *mut torch_sys::C_tensor);
 type Write = unsafe extern "C" fn(*mut c_void, *const u8, usize);
 
 unsafe extern "C" {

@@ -33,11 +33,7 @@ struct Block {
 }
 
 impl Plan {
-    pub(super) fn new(
-        channels: &[i64],
-        input: &[i64],
-        outputs: Outputs,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(channels: &[i64], input: &[i64], outputs: Outputs) -> Result<Self, Failure> {
         let image_channels = channels_of("cnn", input)?;
         Ok(Self {
             channels: [&[image_channels], channels].concat(),

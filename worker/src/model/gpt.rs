@@ -75,7 +75,10 @@ impl Plan {
         let [input] = samples.inputs() else {
             return Err(failure::user(
                 "input_keys",
-                format!("`gpt` takes one input, but {} are named", samples.inputs().len()),
+                format!(
+                    "`gpt` takes one input, but {} are named",
+                    samples.inputs().len()
+                ),
                 "name the array of tokens alone",
             ));
         };
@@ -191,7 +194,7 @@ impl Block {
         let width = sizes.width;
         // GPT-2: two sums a block; their variance should not grow with the depth.
         let residual = DEVIATION / fan(2 * sizes.layers).sqrt();
-        let mut linear = |drawer: &mut Drawer, rest: &str, shape: (i64, i64), deviation: f64| {
+        let linear = |drawer: &mut Drawer, rest: &str, shape: (i64, i64), deviation: f64| {
             Linear::new(drawer, &format!("{name}.{rest}"), shape, deviation)
         };
         Ok(Self {

@@ -3,7 +3,7 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::flat::Named;
+use crate::parameters::Named;
 
 /// Draws parameters one after the other, on the CPU, and puts them on their device.
 pub(super) struct Drawer {

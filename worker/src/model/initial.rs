@@ -7,9 +7,9 @@ use rangefinder_session::trainer::Failure;
 use tch::{TchError, Tensor};
 
 use crate::failure;
-use crate::flat::Named;
 use crate::foreign;
 use crate::names;
+use crate::parameters::Named;
 
 /// Buffers that no checkpoint may lack, by the end of their name. Others may be missing, since
 /// `state_dict` leaves out those that are registered as not persistent.
@@ -47,7 +47,10 @@ impl Initial {
         if !mistakes.is_empty() {
             return Err(failure::user(
                 "weights",
-                format!("the weights {shown} do not fit the model: {}", mistakes.join("; ")),
+                format!(
+                    "the weights {shown} do not fit the model: {}",
+                    mistakes.join("; ")
+                ),
                 "save them with torch.save(model.state_dict(), path) from this very model",
             ));
         }
@@ -90,14 +93,17 @@ impl State<'_> {
         let needed = |named: &&&Named| {
             STATISTICS.contains(&named.name.rsplit('.').next().unwrap_or_default())
         };
-        let needed = self.parameters.iter().chain(self.buffers.iter().filter(needed));
+        let needed = self
+            .parameters
+            .iter()
+            .chain(self.buffers.iter().filter(needed));
         let missing: Vec<&str> = needed
             .filter(|named| !has(&named.name))
             // A tied weight may be saved under one of its names.
             .filter(|named| {
-                !self
-                    .all()
-                    .any(|other| other.tensor.data_ptr() == named.tensor.data_ptr() && has(&other.name))
+                !self.all().any(|other| {
+                    other.tensor.data_ptr() == named.tensor.data_ptr() && has(&other.name)
+                })
             })
             .map(|named| named.name.as_str())
             .collect();
@@ -122,12 +128,14 @@ impl State<'_> {
             .filter_map(|(name, shape)| {
                 let expected = self.find(name)?.tensor.size();
                 let shape: Vec<i64> = shape.iter().map(|&n| n.cast_signed() as i64).collect();
-                (shape != expected)
-                    .then(|| format!("{name} is {shape:?}, expected {expected:?}"))
+                (shape != expected).then(|| format!("{name} is {shape:?}, expected {expected:?}"))
             })
             .collect();
         if !shapes.is_empty() {
-            mistakes.push(format!("other shapes: {}", names::list(shapes.iter().map(String::as_str))));
+            mistakes.push(format!(
+                "other shapes: {}",
+                names::sentences(shapes.iter().map(String::as_str))
+            ));
         }
         mistakes
     }

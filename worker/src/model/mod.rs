@@ -26,9 +26,9 @@ use rangefinder_session::trainer::Failure;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::failure;
-use crate::flat::Named;
 use crate::loss::Classes;
 use crate::names;
+use crate::parameters::Named;
 use crate::recipe::{ModelSource, Recipe};
 use crate::samples::Samples;
 
@@ -144,7 +144,10 @@ impl Blueprint {
         for parameter in made.parameters {
             let frozen = self.freeze.iter().any(|p| names::fits(p, &parameter.name));
             if frozen {
-                let _ = parameter.tensor.f_set_requires_grad(false).map_err(trouble)?;
+                let _ = parameter
+                    .tensor
+                    .f_set_requires_grad(false)
+                    .map_err(trouble)?;
             } else if parameter.tensor.requires_grad() {
                 parameters.push(parameter);
             }
@@ -278,7 +281,9 @@ fn outputs(recipe: &Recipe, samples: &Samples) -> Result<Outputs, Failure> {
             "save class indices of shape (samples,)",
         ));
     }
-    let classes = samples.check_labels(None, recipe.loss.ignore_index)?.map_or(1, |largest| largest + 1);
+    let classes = samples
+        .check_labels(None, recipe.loss.ignore_index)?
+        .map_or(1, |largest| largest + 1);
     let limit = i64::try_from(samples.count())
         .unwrap_or(i64::MAX)
         .max(65_536);

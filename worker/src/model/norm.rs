@@ -28,7 +28,7 @@ impl BatchNorm {
             variance: drawer.buffer(format!("{name}.running_var"), &[channels], 1.0, float)?,
         };
         // Checkpoints have it; with a fixed momentum it enters nothing.
-        drawer.buffer(format!("{name}.num_batches_tracked"), &[], 0.0, Kind::Int64)?;
+        let _ = drawer.buffer(format!("{name}.num_batches_tracked"), &[], 0.0, Kind::Int64)?;
         Ok(norm)
     }
 

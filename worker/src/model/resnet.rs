@@ -151,7 +151,12 @@ impl Block {
         let second = Convolution::new(drawer, &pair("conv2", "bn2"), (output, output), (3, 1))?;
         let downsample = if stride != 1 || input != output {
             let names = pair("downsample.0", "downsample.1");
-            Some(Convolution::new(drawer, &names, (input, output), (1, stride))?)
+            Some(Convolution::new(
+                drawer,
+                &names,
+                (input, output),
+                (1, stride),
+            )?)
         } else {
             None
         };

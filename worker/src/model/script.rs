@@ -7,8 +7,8 @@ use tch::{CModule, Device, TchError, Tensor};
 
 use super::mistaken;
 use crate::failure;
-use crate::flat::Named;
 use crate::foreign::ScriptModule;
+use crate::parameters::Named;
 
 use super::init::Made;
 use super::initial::{Initial, State};

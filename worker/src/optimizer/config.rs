@@ -2,9 +2,9 @@
 
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Failure;
-use tch::{TchError, Tensor};
+use tch::TchError;
 
-use super::{State, adam, rmsprop, sgd};
+use super::{Member, adam, rmsprop, sgd};
 use crate::failure;
 
 /// An optimizer and its hyperparameters, without the learning rate, which comes with each step.
@@ -100,17 +100,12 @@ impl Algorithm {
         }
     }
 
-    /// Updates the weights. `state.steps` counts this update already.
-    pub(super) fn update(
-        &self,
-        state: &mut State,
-        gradient: Tensor,
-        lr: f64,
-    ) -> Result<(), TchError> {
+    /// Updates the weights of parameters of one type.
+    pub(super) fn update(&self, members: &mut [Member], lr: f64) -> Result<(), TchError> {
         match self {
-            Self::Sgd(sgd) => sgd.update(state, gradient, lr),
-            Self::Adam(adam) => adam.update(state, gradient, lr),
-            Self::RmsProp(rmsprop) => rmsprop.update(state, gradient, lr),
+            Self::Sgd(sgd) => sgd.update(members, lr),
+            Self::Adam(adam) => adam.update(members, lr),
+            Self::RmsProp(rmsprop) => rmsprop.update(members, lr),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Optimizers with PyTorch's meaning, step by step, on flat parameters.
+//! Optimizers with PyTorch's meaning, step by step.
 //!
 //! - `Algorithm`: which optimizer, with its hyperparameters; checked against the specification.
 //! - [`Plan`]: the algorithm with its groups, the limits of gradients, the state to start from.
-//! - [`Optimizer`]: its state over the parameters of one model.
-//! - [`sgd`], [`adam`], [`rmsprop`]: the updates, by PyTorch's own operations in PyTorch's order, so
-//!   that not even the rounding differs.
+//! - [`Optimizer`]: its state over the parameters of one model. [`restore`]: a saved one.
+//! - [`sgd`], [`adam`], [`rmsprop`]: the updates, by libtorch's fused kernels where it has them: all
+//!   parameters of a group in one call, as PyTorch does with `fused=True`.
+//! - [`clip`]: limits of gradients.
 
 mod adam;
 mod clip;
@@ -15,22 +16,19 @@ mod rmsprop;
 mod sgd;
 
 #[cfg(test)]
-mod pytorch_tests;
-#[cfg(test)]
 mod tests;
 
-pub(crate) use config::Algorithm;
+pub use adam::Adam;
 pub(crate) use plan::Plan;
+pub use rmsprop::RmsProp;
+pub use sgd::Sgd;
 
 use std::collections::HashMap;
-use std::ops::Range;
 
-use rangefinder_checkpoint::StoredTensor;
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
-use crate::flat::{self, Buffer, FlatParameters, Gradients};
 use crate::foreign;
-
+use crate::parameters::{Gradients, Parameters};
 use clip::Clip;
 use plan::Settings;
 use restore::Memory;
@@ -40,225 +38,144 @@ pub(crate) struct Optimizer {
     /// Of each parameter group, the reference group first.
     settings: Vec<Settings>,
     clip: Option<Clip>,
-    /// Groups of each buffer, in the order of its slots.
-    groups: Vec<Vec<Group>>,
+    /// One for each slot of the parameters.
+    states: Vec<State>,
 }
 
-/// Neighbouring parameters of one parameter group that have had gradients at the same steps, updated
-/// as one tensor.
-struct Group {
-    slots: Range<usize>,
-    /// Place in the optimizer's settings.
-    settings: usize,
-    state: State,
-}
-
-/// Weights and what the optimizer remembers about them.
+/// What the optimizer remembers about one parameter.
+#[derive(Default)]
 struct State {
-    weights: Tensor,
-    /// Updates so far.
-    steps: u32,
+    /// Place of the parameter's group in the optimizer's settings.
+    group: usize,
     /// Momentum, or the average of the gradient.
     first: Option<Tensor>,
     /// Average of the squared gradient.
     second: Option<Tensor>,
-    /// Memory for intermediate values; its contents mean nothing between steps.
-    scratch: Option<Tensor>,
+    /// Updates so far, a number in float32, where the optimizer needs it.
+    steps: Option<Tensor>,
+}
+
+/// A parameter in one update.
+struct Member<'a> {
+    weights: &'a Tensor,
+    gradient: &'a Tensor,
+    state: &'a mut State,
 }
 
 impl Optimizer {
     /// A fresh optimizer.
-    pub(crate) fn new(plan: &Plan, parameters: &FlatParameters) -> Result<Self, TchError> {
-        let groups = parameters
-            .buffers
-            .iter()
-            .map(|buffer| {
-                let whole = Group {
-                    slots: 0..buffer.slots.len(),
-                    settings: 0,
-                    state: State::new(buffer.weights.shallow_clone()),
-                };
-                let settings = |slot: usize| plan.group_of(&buffer.slots[slot].name);
-                let mut groups = cut(&[whole], buffer, |a, b| settings(a) == settings(b))?;
-                for group in &mut groups {
-                    group.settings = settings(group.slots.start);
-                }
-                Ok(groups)
-            })
-            .collect::<Result<_, TchError>>()?;
-        Ok(Self {
+    pub(crate) fn new(plan: &Plan, parameters: &Parameters) -> Self {
+        let states = parameters.slots().iter().map(|slot| State {
+            group: plan.group_of(slot.name()),
+            ..State::default()
+        });
+        Self {
             settings: plan.settings(),
             clip: plan.clip,
-            groups,
-        })
+            states: states.collect(),
+        }
     }
 
     /// Goes on from what an optimizer remembered, by the names of the parameters.
     pub(crate) fn restore(
         &mut self,
-        parameters: &FlatParameters,
+        parameters: &Parameters,
         memories: &HashMap<String, Memory>,
     ) -> Result<(), TchError> {
-        let fresh = Memory::default();
-        for (groups, buffer) in self.groups.iter_mut().zip(&parameters.buffers) {
-            let memory = |slot: usize| memories.get(&buffer.slots[slot].name).unwrap_or(&fresh);
-            *groups = cut(groups, buffer, |a, b| {
-                let (a, b) = (memory(a), memory(b));
-                a.steps == b.steps
-                    && a.first.is_some() == b.first.is_some()
-                    && a.second.is_some() == b.second.is_some()
-            })?;
-            for group in groups {
-                let memories = || group.slots.clone().map(memory);
-                group.state.steps = memory(group.slots.start).steps;
-                let like = &group.state.weights;
-                group.state.first = side_by_side(memories().map(|m| m.first.as_ref()), like)?;
-                group.state.second = side_by_side(memories().map(|m| m.second.as_ref()), like)?;
-            }
+        for (slot, state) in parameters.slots().iter().zip(&mut self.states) {
+            let Some(memory) = memories.get(slot.name()) else {
+                continue;
+            };
+            let weights = slot.weights();
+            let like = |stored| {
+                let tensor = foreign::tensor(stored)?.f_to_kind(slot.kind())?;
+                tensor.f_to_device(weights.device())
+            };
+            state.first = memory.first.as_ref().map(like).transpose()?;
+            state.second = memory.second.as_ref().map(like).transpose()?;
+            state.steps = memory
+                .steps
+                .map(|steps| Tensor::f_full([], f64::from(steps), (Kind::Float, weights.device())))
+                .transpose()?;
         }
         Ok(())
     }
 
-    /// One step at a learning rate. As in PyTorch, a parameter without a gradient is left alone:
-    /// no weight decay, no change of its state.
+    /// One step at a learning rate, that of the reference group. As in PyTorch, a parameter without a
+    /// gradient is left alone: no weight decay, no change of its state. Clips the gradients in place.
     pub(crate) fn step(
         &mut self,
-        parameters: &FlatParameters,
-        gradients: &[Gradients],
+        parameters: &Parameters,
+        gradients: &mut Gradients,
         lr: f64,
     ) -> Result<(), TchError> {
         let _guard = tch::no_grad_guard();
-        let mut flat = Vec::new();
-        let buffers = parameters.buffers.iter().zip(gradients);
-        for (groups, (buffer, gradients)) in self.groups.iter_mut().zip(buffers) {
-            split_by_presence(groups, buffer, gradients)?;
-            for group in groups {
-                let present = gradients[group.slots.clone()].iter().flatten();
-                let any = present.clone().next().is_some();
-                flat.push(any.then(|| flat::flatten(present)).transpose()?);
-            }
-        }
         if let Some(clip) = self.clip {
-            clip.apply(&mut flat)?;
+            clip.apply(gradients)?;
         }
-        for (group, gradient) in self.groups.iter_mut().flatten().zip(flat) {
+        // The kernels take tensors of one type at a time.
+        let mut members: Vec<((usize, Kind), Member)> = Vec::with_capacity(gradients.len());
+        let slots = parameters.slots().iter().zip(&mut self.states);
+        for ((slot, state), gradient) in slots.zip(gradients) {
             if let Some(gradient) = gradient {
-                let settings = &self.settings[group.settings];
-                group.state.steps += 1;
-                settings
-                    .algorithm
-                    .update(&mut group.state, gradient, lr * settings.lr_ratio)?;
+                let together = (state.group, slot.kind());
+                let member = Member {
+                    weights: slot.weights(),
+                    gradient,
+                    state,
+                };
+                members.push((together, member));
             }
+        }
+        while let Some(&(together, _)) = members.first() {
+            let (now, later): (Vec<_>, Vec<_>) =
+                members.into_iter().partition(|(key, _)| *key == together);
+            let mut now: Vec<Member> = now.into_iter().map(|(_, member)| member).collect();
+            let settings = &self.settings[together.0];
+            settings
+                .algorithm
+                .update(&mut now, lr * settings.lr_ratio)?;
+            members = later;
         }
         Ok(())
-    }
-}
-
-/// Cuts groups in which some parameters have a gradient at this step and others have none.
-fn split_by_presence(
-    groups: &mut Vec<Group>,
-    buffer: &Buffer,
-    gradients: &Gradients,
-) -> Result<(), TchError> {
-    let uniform = |group: &Group| {
-        let mut present = gradients[group.slots.clone()].iter().map(Option::is_some);
-        let first = present.next();
-        present.all(|p| Some(p) == first)
-    };
-    if groups.iter().all(uniform) {
-        return Ok(());
-    }
-    let present = |slot: usize| gradients[slot].is_some();
-    *groups = cut(groups, buffer, |a, b| present(a) == present(b))?;
-    Ok(())
-}
-
-/// Cuts groups where neighbouring slots are not alike.
-fn cut(
-    groups: &[Group],
-    buffer: &Buffer,
-    alike: impl Fn(usize, usize) -> bool,
-) -> Result<Vec<Group>, TchError> {
-    let mut cut = Vec::with_capacity(groups.len() + 1);
-    for group in groups {
-        let mut start = group.slots.start;
-        for slot in group.slots.clone() {
-            let end = slot + 1;
-            if end == group.slots.end || !alike(slot, end) {
-                cut.push(group.narrow(buffer, start..end)?);
-                start = end;
-            }
-        }
-    }
-    Ok(cut)
-}
-
-/// A checkpoint's tensors as one, of the type and on the device of `like`; `None` if there are none.
-fn side_by_side<'a>(
-    tensors: impl Iterator<Item = Option<&'a StoredTensor>>,
-    like: &Tensor,
-) -> Result<Option<Tensor>, TchError> {
-    let tensors = tensors
-        .flatten()
-        .map(|stored| foreign::tensor(stored)?.f_reshape([-1]))
-        .collect::<Result<Vec<_>, _>>()?;
-    if tensors.is_empty() {
-        return Ok(None);
-    }
-    let joined = Tensor::f_cat(&tensors, 0)?;
-    joined
-        .f_to_kind(like.kind())?
-        .f_to_device(like.device())
-        .map(Some)
-}
-
-impl Group {
-    fn narrow(&self, buffer: &Buffer, slots: Range<usize>) -> Result<Self, TchError> {
-        let origin = buffer.slots[self.slots.start].offset;
-        let offset = buffer.slots[slots.start].offset - origin;
-        let len = buffer.slots[slots.clone()].iter().map(|s| s.len).sum();
-        let cut = |tensor: &Tensor| tensor.f_narrow(0, offset, len);
-        let state = State {
-            weights: cut(&self.state.weights)?,
-            steps: self.state.steps,
-            first: self.state.first.as_ref().map(cut).transpose()?,
-            second: self.state.second.as_ref().map(cut).transpose()?,
-            scratch: None,
-        };
-        Ok(Self {
-            slots,
-            settings: self.settings,
-            state,
-        })
     }
 }
 
 impl State {
-    fn new(weights: Tensor) -> Self {
-        Self {
-            weights,
-            steps: 0,
-            first: None,
-            second: None,
-            scratch: None,
+    /// Whether the parameter has no momentum yet.
+    fn is_fresh(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Puts zeros like the weights in `place` when there is nothing yet.
+    fn zeros(place: &mut Option<Tensor>, weights: &Tensor) -> Result<(), TchError> {
+        if place.is_none() {
+            *place = Some(weights.f_zeros_like()?);
         }
+        Ok(())
+    }
+
+    /// Puts a count of 0 in `place` when there is nothing yet.
+    fn count(place: &mut Option<Tensor>, weights: &Tensor) -> Result<(), TchError> {
+        if place.is_none() {
+            *place = Some(Tensor::f_zeros([], (Kind::Float, weights.device()))?);
+        }
+        Ok(())
     }
 }
 
-/// The tensor in `place`, put there as zeros like `example` when there is none yet.
-fn zeros<'a>(place: &'a mut Option<Tensor>, example: &Tensor) -> Result<&'a mut Tensor, TchError> {
-    if place.is_none() {
-        *place = Some(example.f_zeros_like()?);
-    }
-    place
-        .as_mut()
-        .ok_or_else(|| TchError::Shape("an optimizer's state is missing".to_owned()))
+/// Weights and gradients.
+fn lists<'a>(members: &'a [Member]) -> (Vec<&'a Tensor>, Vec<&'a Tensor>) {
+    members
+        .iter()
+        .map(|member| (member.weights, member.gradient))
+        .unzip()
 }
 
-/// Adds `weight_decay * weights` to the gradient, as PyTorch's coupled weight decay.
-fn decay_into(gradient: &mut Tensor, weights: &Tensor, weight_decay: f64) -> Result<(), TchError> {
-    if weight_decay == 0.0 {
-        return Ok(());
-    }
-    foreign::add_scaled(gradient, weights, weight_decay)
+/// One part of the state of all members that have it.
+fn list<'a>(members: &'a [Member], part: impl Fn(&State) -> &Option<Tensor>) -> Vec<&'a Tensor> {
+    members
+        .iter()
+        .filter_map(|member| part(member.state).as_ref())
+        .collect()
 }

@@ -98,7 +98,10 @@ impl ParameterGroup {
         if !(group.lr_ratio.is_finite() && group.lr_ratio > 0.0) {
             return Err(failure::user(
                 "groups",
-                format!("`{}` has the ratio {}, expected a number above 0", group.pattern, group.lr_ratio),
+                format!(
+                    "`{}` has the ratio {}, expected a number above 0",
+                    group.pattern, group.lr_ratio
+                ),
                 "use freeze for parameters that are not to be trained",
             ));
         }

@@ -19,7 +19,8 @@ pub(crate) struct Expected<'a> {
 /// What is remembered of one parameter, by its place in our own optimizer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Memory {
-    pub steps: u32,
+    /// Updates so far, where the optimizer counts them.
+    pub steps: Option<u32>,
     pub first: Option<StoredTensor>,
     pub second: Option<StoredTensor>,
 }
@@ -47,8 +48,8 @@ pub(crate) fn read(
         let message = format!("the optimizer state {shown} {message}");
         failure::user("optimizer_state", message, remedy)
     };
-    let state = OptimizerState::open(path)
-        .map_err(|error| refuse(error.message.clone(), &error.remedy))?;
+    let state =
+        OptimizerState::open(path).map_err(|error| refuse(error.message.clone(), &error.remedy))?;
     let given = by_name(state, plan, expected, all).map_err(|message| {
         refuse(
             message,
@@ -80,7 +81,7 @@ pub(crate) fn read(
         format!(
             "does not fit {}: {}",
             plan.algorithm.name(),
-            names::list(mistakes.iter().map(String::as_str))
+            names::sentences(mistakes.iter().map(String::as_str))
         ),
         "give the state of the same optimizer over the same parameters",
     ))
@@ -104,7 +105,10 @@ fn by_name(
         let has = |name: &str| named.iter().any(|(given, _)| given == name);
         let missing = expected.iter().map(|p| p.name).filter(|name| !has(name));
         let known = |name: &String| all.contains(name);
-        let unknown = named.iter().map(|(name, _)| name).filter(|name| !known(name));
+        let unknown = named
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !known(name));
         let (missing, unknown): (Vec<&str>, Vec<&str>) =
             (missing.collect(), unknown.map(String::as_str).collect());
         let mut mistakes = Vec::new();
@@ -112,7 +116,10 @@ fn by_name(
             mistakes.push(format!("lacks the parameters {}", names::list(missing)));
         }
         if !unknown.is_empty() {
-            mistakes.push(format!("has the unknown parameters {}", names::list(unknown)));
+            mistakes.push(format!(
+                "has the unknown parameters {}",
+                names::list(unknown)
+            ));
         }
         return if mistakes.is_empty() {
             Ok(named)
@@ -174,11 +181,9 @@ impl Keys {
         if state.entries.is_empty() {
             return Ok(memory);
         }
-        let mut stepped = false;
         for (key, value) in state.entries {
             if key == "step" && self.step {
-                memory.steps = steps(&value).ok_or("has a `step` that is no count")?;
-                stepped = true;
+                memory.steps = Some(steps(&value).ok_or("has a `step` that is no count")?);
                 continue;
             }
             let place = if Some(key.as_str()) == self.first {
@@ -200,17 +205,19 @@ impl Keys {
             *place = Some(tensor);
         }
         for (there, key) in [
-            (stepped || !self.step, "step"),
-            (memory.first.is_some() || self.first.is_none(), self.first.unwrap_or_default()),
-            (memory.second.is_some() || self.second.is_none(), self.second.unwrap_or_default()),
+            (memory.steps.is_some() || !self.step, "step"),
+            (
+                memory.first.is_some() || self.first.is_none(),
+                self.first.unwrap_or_default(),
+            ),
+            (
+                memory.second.is_some() || self.second.is_none(),
+                self.second.unwrap_or_default(),
+            ),
         ] {
             if !there {
                 return Err(format!("lacks `{key}`"));
             }
-        }
-        // PyTorch's SGD does not count; only whether there is a buffer matters to it.
-        if !self.step {
-            memory.steps = 1;
         }
         Ok(memory)
     }

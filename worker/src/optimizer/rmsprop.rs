@@ -1,8 +1,8 @@
 //! `torch.optim.RMSprop`.
 
-use tch::{TchError, Tensor};
+use tch::TchError;
 
-use super::{State, decay_into, zeros};
+use super::{Member, State};
 use crate::foreign;
 
 /// RMSprop (Hinton's lecture, 2012), not centred, in PyTorch's form.
@@ -19,28 +19,19 @@ pub struct RmsProp {
 }
 
 impl RmsProp {
-    pub(super) fn update(
-        &self,
-        state: &mut State,
-        mut gradient: Tensor,
-        lr: f64,
-    ) -> Result<(), TchError> {
-        decay_into(&mut gradient, &state.weights, self.weight_decay)?;
-        let second = zeros(&mut state.second, &gradient)?;
-        let _ = second.f_mul_scalar_(self.alpha)?;
-        foreign::addcmul(second, &gradient, &gradient, 1.0 - self.alpha)?;
-
-        let denominator = zeros(&mut state.scratch, &gradient)?;
-        let _ = second.f_sqrt_out(denominator)?;
-        let _ = denominator.f_add_scalar_(self.eps)?;
-        if self.momentum == 0.0 {
-            foreign::addcdiv(&mut state.weights, &gradient, denominator, -lr)?;
-        } else {
-            let buffer = zeros(&mut state.first, &gradient)?;
-            let _ = buffer.f_mul_scalar_(self.momentum)?;
-            foreign::addcdiv(buffer, &gradient, denominator, 1.0)?;
-            foreign::add_scaled(&mut state.weights, buffer, -lr)?;
+    pub(super) fn update(&self, members: &mut [Member], lr: f64) -> Result<(), TchError> {
+        for member in members.iter_mut() {
+            State::zeros(&mut member.state.second, member.weights)?;
+            if self.momentum != 0.0 {
+                State::zeros(&mut member.state.first, member.weights)?;
+            }
         }
-        Ok(())
+        let (weights, gradients) = super::lists(members);
+        let second = super::list(members, |state| &state.second);
+        let buffers = match self.momentum {
+            0.0 => Vec::new(),
+            _ => super::list(members, |state| &state.first),
+        };
+        foreign::rmsprop(&weights, &gradients, &second, &buffers, self, lr)
     }
 }

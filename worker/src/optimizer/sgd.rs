@@ -1,9 +1,9 @@
 //! `torch.optim.SGD`.
 
-use tch::{TchError, Tensor};
+use tch::TchError;
 
-use super::{State, decay_into};
-use crate::{flat, foreign};
+use super::{Member, State};
+use crate::foreign;
 
 /// Stochastic gradient descent with PyTorch's momentum (Sutskever et al., 2013, in PyTorch's form:
 /// the learning rate multiplies the momentum buffer).
@@ -20,30 +20,30 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    pub(super) fn update(
-        &self,
-        state: &mut State,
-        mut gradient: Tensor,
-        lr: f64,
-    ) -> Result<(), TchError> {
-        decay_into(&mut gradient, &state.weights, self.weight_decay)?;
+    pub(super) fn update(&self, members: &mut [Member], lr: f64) -> Result<(), TchError> {
         if self.momentum == 0.0 {
-            return foreign::add_scaled(&mut state.weights, &gradient, -lr);
+            let (weights, gradients) = super::lists(members);
+            return foreign::sgd(&weights, &gradients, &[], true, self, lr);
         }
-        // The first gradient enters undampened, as PyTorch does it.
-        let buffer = match &mut state.first {
-            None => state.first.insert(flat::copy(&gradient)?),
-            Some(buffer) => {
-                let _ = buffer.f_mul_scalar_(self.momentum)?;
-                foreign::add_scaled(buffer, &gradient, 1.0 - self.dampening)?;
-                buffer
+        // The first gradient of a parameter enters its buffer undampened.
+        let (mut fresh, mut known): (Vec<_>, Vec<_>) = members
+            .iter_mut()
+            .partition(|member| member.state.is_fresh());
+        for (members, first) in [(&mut fresh, true), (&mut known, false)] {
+            if members.is_empty() {
+                continue;
             }
-        };
-        if self.nesterov {
-            foreign::add_scaled(&mut gradient, buffer, self.momentum)?;
-            foreign::add_scaled(&mut state.weights, &gradient, -lr)
-        } else {
-            foreign::add_scaled(&mut state.weights, buffer, -lr)
+            for member in members.iter_mut() {
+                State::zeros(&mut member.state.first, member.weights)?;
+            }
+            let weights: Vec<_> = members.iter().map(|member| member.weights).collect();
+            let gradients: Vec<_> = members.iter().map(|member| member.gradient).collect();
+            let buffers: Vec<_> = members
+                .iter()
+                .filter_map(|member| member.state.first.as_ref())
+                .collect();
+            foreign::sgd(&weights, &gradients, &buffers, first, self, lr)?;
         }
+        Ok(())
     }
 }

@@ -1,10 +1,12 @@
 //! Step by step against PyTorch.
 
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use super::{Algorithm, Optimizer};
-use crate::flat::{FlatParameters, Gradients, Named};
+use super::Optimizer;
+use super::config::Algorithm;
+use super::plan::Plan;
+use crate::parameters::{Gradients, Named, Parameters};
 use rangefinder_proto::v1;
 
 const FIXTURE: &str = include_str!("../../tests/fixtures/optimizers.json");
@@ -44,6 +46,7 @@ fn algorithm(case: &Value) -> Algorithm {
         beta2: number("beta2"),
         alpha: number("alpha"),
         eps: number("eps"),
+        ..Default::default()
     })
     .unwrap()
 }
@@ -64,12 +67,12 @@ fn every_optimizer_equals_pytorchs_step_by_step_also_where_gradients_are_absent(
                 tensor: tensor(values, shape).set_requires_grad(true),
             })
             .collect();
-        let parameters = FlatParameters::adopt(&leaves.iter().collect::<Vec<_>>()).unwrap();
-        let mut optimizer = Optimizer::new(&algorithm(case).into(), &parameters).unwrap();
+        let parameters = Parameters::new(&leaves).unwrap();
+        let mut optimizer = Optimizer::new(&Plan::from(algorithm(case)), &parameters);
         let absent = lists(&case["absent"]);
         for (step, (&lr, expected)) in lrs.iter().zip(lists(&case["after"])).enumerate() {
             let given = lists(&fixture["gradients"][step]);
-            let gradients: Gradients = given
+            let mut gradients: Gradients = given
                 .iter()
                 .zip(&shapes)
                 .enumerate()
@@ -78,7 +81,7 @@ fn every_optimizer_equals_pytorchs_step_by_step_also_where_gradients_are_absent(
                     (!gone).then(|| tensor(values, shape))
                 })
                 .collect();
-            optimizer.step(&parameters, &[gradients], lr).unwrap();
+            optimizer.step(&parameters, &mut gradients, lr).unwrap();
             let flat: Vec<Tensor> = leaves
                 .iter()
                 .map(|leaf| leaf.tensor.detach().reshape([-1]))
@@ -98,19 +101,6 @@ fn every_optimizer_equals_pytorchs_step_by_step_also_where_gradients_are_absent(
         checked >= 32 * 10 * 13,
         "only {checked} values were checked"
     );
-}
-
-#[test]
-fn the_models_own_tensors_are_views_of_the_flat_buffer() {
-    let leaf = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-    let named = [Named {
-        name: "weight".to_owned(),
-        tensor: leaf.shallow_clone(),
-    }];
-    let mut parameters = FlatParameters::adopt(&named.iter().collect::<Vec<_>>()).unwrap();
-    let _ = parameters.buffers[0].weights.fill_(4.0);
-    assert_eq!(leaf.sum(Kind::Double).double_value(&[]), 24.0);
-    assert!(leaf.requires_grad());
 }
 
 #[test]

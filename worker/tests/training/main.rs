@@ -6,8 +6,17 @@
     reason = "helpers of tests panic as tests do"
 )]
 
+mod accumulation;
+mod augmentation;
+mod cases;
 mod describe;
 mod determinism;
+mod evaluation;
+mod gpu;
+mod groups;
+mod losses;
+mod models;
 mod probe;
 mod pytorch;
+mod resume;
 mod support;

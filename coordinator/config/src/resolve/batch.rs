@@ -31,8 +31,18 @@ pub(super) fn batch(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> (u32, 
         ),
         _ => {}
     }
+    let chosen = spec.accumulate.is_none();
     let accumulate = *spec.accumulate.get_or_insert(wanted.unwrap_or(1));
-    if !(1..=MAX_ACCUMULATE).contains(&accumulate) {
+    if chosen && accumulate > MAX_ACCUMULATE {
+        mistakes.add(
+            "global_batch_size",
+            format!(
+                "takes {accumulate} batches of batch_size {batch_size}; expected at most \
+                 {MAX_ACCUMULATE} batches a step"
+            ),
+            "use a larger batch_size",
+        );
+    } else if !(1..=MAX_ACCUMULATE).contains(&accumulate) {
         mistakes.add(
             "accumulate",
             format!("{accumulate} is out of range; expected 1 to {MAX_ACCUMULATE} batches a step"),
@@ -50,16 +60,23 @@ fn batches_of(global: u32, batch_size: u32, mistakes: &mut Mistakes) -> Option<u
     if global >= batch_size && global.is_multiple_of(batch_size) {
         return Some(global / batch_size);
     }
-    let below = (global / batch_size).max(1).saturating_mul(batch_size);
-    let above = below.saturating_add(batch_size);
-    mistakes.add(
-        "global_batch_size",
-        format!("{global} is not a multiple of batch_size {batch_size}"),
-        if global < batch_size {
-            format!("use {batch_size} or more, or a batch_size that divides {global}")
-        } else {
-            format!("use {below} or {above}, or a batch_size that divides {global}")
-        },
-    );
+    let below = global / batch_size * batch_size;
+    let nearest = match below.checked_add(batch_size) {
+        Some(above) if below == 0 => format!("use {above}"),
+        Some(above) => format!("use {below} or {above}"),
+        None => format!("use {below}"),
+    };
+    let (message, remedy) = if global == 0 {
+        (
+            "0 is too small; expected batch_size or a multiple of it".to_owned(),
+            nearest,
+        )
+    } else {
+        (
+            format!("{global} is not a multiple of batch_size {batch_size}"),
+            format!("{nearest}, or a batch_size that divides {global}"),
+        )
+    };
+    mistakes.add("global_batch_size", message, remedy);
     None
 }

@@ -3,12 +3,18 @@
 use super::mistakes::Mistakes;
 use super::{place, range};
 use crate::{Resolved, fields};
-use rangefinder_proto::v1;
+use rangefinder_proto::{sections, v1};
 use rangefinder_sweep::event::FieldError;
 use rangefinder_sweep::state::SweepRequest;
 
 /// Headings under which everything belongs to the model that the worker brings itself.
-const OF_THE_MODEL: [&str; 3] = ["Model and data", "Optimizer", "Evaluation"];
+const OF_THE_MODEL: [&str; 5] = [
+    sections::MODEL,
+    sections::DATA,
+    sections::LOSS,
+    sections::OPTIMIZER,
+    sections::EVALUATION,
+];
 /// What else only our own worker does.
 const OF_OUR_WORKER: [&str; 3] = ["accumulate", "global_batch_size", "precision"];
 

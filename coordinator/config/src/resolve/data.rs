@@ -2,7 +2,7 @@
 
 use super::mistakes::Mistakes;
 use super::model::{absolute, missing};
-use crate::names::{DATA, DATA_FILES, any_of};
+use crate::names::{DATA, DATA_FILES, MODELS, any_of};
 use rangefinder_proto::v1;
 use std::path::Path;
 
@@ -16,6 +16,8 @@ const MAX_CONTEXT: u32 = 1 << 20;
 const TARGET_TYPES: [&str; 2] = ["categorical", "numeric"];
 /// Losses that take class indices.
 const CLASS_LOSSES: [&str; 2] = ["cross_entropy", "nll"];
+/// Losses that take numbers.
+const NUMBER_LOSSES: [&str; 4] = ["bce_with_logits", "mse", "l1", "smooth_l1"];
 /// Variations of images.
 const VARIATIONS: [&str; 2] = ["crop=N", "flip"];
 /// Most zeros around an image.
@@ -23,7 +25,7 @@ const MAX_CROP: u32 = 1024;
 
 /// What the format of the data is, as far as its name tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(super) enum Format {
     Embedded,
     NamedArrays,
     /// Inputs and targets in files of their own.
@@ -34,7 +36,7 @@ enum Format {
 }
 
 impl Format {
-    fn of(source: &str) -> Self {
+    pub(super) fn of(source: &str) -> Self {
         if DATA.contains(&source) {
             return Self::Embedded;
         }
@@ -57,10 +59,10 @@ impl Format {
     }
 
     /// What a field that needs something else does not apply to.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Embedded => "embedded data",
-            Self::NamedArrays => "a file that holds inputs and targets both",
+            Self::NamedArrays => "an .npz or .safetensors file",
             Self::Pair => "an .npy or IDX file, whose arrays have no names",
             Self::Tokens => "a .bin file of tokens",
             Self::Table => "a .csv file",
@@ -79,10 +81,7 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
         } else if format == Format::Unknown {
             mistakes.add(
                 "data",
-                format!(
-                    "the format of `{source}` is unknown; expected a file that ends in {}",
-                    any_of(DATA_FILES)
-                ),
+                unknown_format(&source),
                 "save the arrays with numpy.savez(file, inputs=..., targets=...)",
             );
         }
@@ -97,6 +96,7 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
     // Of a file whose format is unknown it is unknown what applies to it.
     if format != Format::Unknown {
         unused(spec, mistakes, format);
+        fits_model(spec, mistakes, &source, format);
     }
     v1::Data {
         source: match format {
@@ -112,6 +112,14 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
         target_type: spec.target_type.clone().unwrap_or_default(),
         augmentation: augmentation(spec, mistakes),
     }
+}
+
+/// What is wrong with a file whose name does not tell its format.
+fn unknown_format(source: &str) -> String {
+    format!(
+        "the format of `{source}` is unknown; expected a file that ends in {}",
+        any_of(DATA_FILES)
+    )
 }
 
 /// What is wrong when files are missing. A pattern is not looked up here: the worker has the files.
@@ -172,7 +180,28 @@ fn named_arrays(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
     }
 }
 
+/// What a built-in model reads; a TorchScript file alone knows what it does.
+fn fits_model(spec: &v1::SweepSpec, mistakes: &mut Mistakes, source: &str, format: Format) {
+    let model = spec.model.as_deref().unwrap_or_default();
+    let tokens = "give a .bin file of tokens, or an array of integers in an .npz file";
+    if model == "gpt" && matches!(format, Format::Embedded | Format::Table) {
+        let message = format!("`gpt` reads tokens, which `{source}` does not hold");
+        mistakes.add("data", message, tokens);
+    } else if MODELS.contains(&model) && model != "gpt" && format == Format::Tokens {
+        let message = format!("`{model}` reads numbers, but `{source}` holds tokens");
+        mistakes.add("data", message, "use the model `gpt`, or one of your own");
+    }
+}
+
 fn tokens(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
+    let loss = spec.loss.as_deref().unwrap_or_default();
+    if NUMBER_LOSSES.contains(&loss) {
+        mistakes.add(
+            "loss",
+            format!("`{loss}` takes numbers, but the targets in a .bin file are tokens"),
+            "use `cross_entropy`",
+        );
+    }
     let dtype = spec.token_dtype.get_or_insert_with(|| "u16".to_owned());
     if !TOKEN_DTYPES.contains(&dtype.as_str()) {
         mistakes.unknown("token_dtype", dtype, TOKEN_DTYPES);
@@ -212,6 +241,12 @@ fn table(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
             "target_type",
             format!("`numeric` does not fit the loss `{loss}`, which takes classes"),
             "use `categorical`, or a loss such as `mse`",
+        );
+    } else if NUMBER_LOSSES.contains(&loss) && kind == "categorical" {
+        mistakes.add(
+            "target_type",
+            format!("`categorical` does not fit the loss `{loss}`, which takes numbers"),
+            "use `numeric`, or a loss such as `cross_entropy`",
         );
     }
 }
@@ -254,7 +289,7 @@ fn augmentation(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> Option<v1::Aug
             Some((name, value)) => (name, Some(value)),
             None => (variation.as_str(), None),
         };
-        if seen.contains(&name) {
+        if seen.contains(&name) && VARIATIONS.iter().any(|known| known.starts_with(name)) {
             mistakes.add(
                 "augment",
                 format!("`{name}` is named twice"),
@@ -264,6 +299,11 @@ fn augmentation(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> Option<v1::Aug
         seen.push(name);
         match (name, value) {
             ("flip", None) => augmentation.flip = true,
+            ("flip", Some(_)) => mistakes.add(
+                "augment",
+                format!("`{variation}` has a value, but `flip` takes none"),
+                "write flip alone",
+            ),
             ("crop", value) => match value.map(str::parse) {
                 Some(Ok(crop)) if (1..=MAX_CROP).contains(&crop) => augmentation.crop = crop,
                 _ => mistakes.add(

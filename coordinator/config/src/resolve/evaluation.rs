@@ -1,14 +1,16 @@
 //! What is observed instead of the training loss.
 
+use super::data::{Format, missing_files};
 use super::mistakes::Mistakes;
-use super::data::missing_files;
 use super::model::absolute;
+use crate::names::DATA;
 use rangefinder_proto::v1;
 
 const DEFAULT_BATCHES: u32 = 8;
 const MOST: u32 = 1 << 20;
 
-/// The evaluation, where one is asked for. Its arrays have the names of the training data's.
+/// The evaluation, where one is asked for. Its data are read as the training data are, but never
+/// varied.
 pub(super) fn evaluation(
     spec: &mut v1::SweepSpec,
     mistakes: &mut Mistakes,
@@ -24,15 +26,7 @@ pub(super) fn evaluation(
         }
         return None;
     };
-    if !data.targets.is_empty() {
-        mistakes.add(
-            "eval_data",
-            "does not apply to data in .npy files, whose targets are a file of their own",
-            "save inputs and targets with numpy.savez(file, inputs=..., targets=...)",
-        );
-    } else if let Some((message, remedy)) = missing_files(&source, &crate::names::DATA, "a file of data")
-        .filter(|_| !crate::names::DATA.contains(&source.as_str()))
-    {
+    if let Some((message, remedy)) = mistaken(&source, Format::of(&data.source)) {
         mistakes.add("eval_data", message, remedy);
     }
     let batches = *spec.eval_batches.get_or_insert(DEFAULT_BATCHES);
@@ -49,13 +43,40 @@ pub(super) fn evaluation(
             );
         }
     }
-    let embedded = crate::names::DATA.contains(&source.as_str());
+    let embedded = DATA.contains(&source.as_str());
     Some(v1::Evaluation {
         data: Some(v1::Data {
             source: if embedded { source } else { absolute(&source) },
+            augmentation: None,
             ..data.clone()
         }),
         batches,
         every,
+    })
+}
+
+/// What is wrong with the file of an evaluation, beside training data of a format.
+fn mistaken(source: &str, training: Format) -> Option<(String, String)> {
+    if training == Format::Pair {
+        return Some((
+            "does not apply to data in .npy or IDX files, whose targets are a file of their own"
+                .to_owned(),
+            "save inputs and targets with numpy.savez(file, inputs=..., targets=...)".to_owned(),
+        ));
+    }
+    let format = Format::of(source);
+    let missing = match format {
+        Format::Embedded => None,
+        _ => missing_files(source, &DATA, "a file of data"),
+    };
+    missing.or_else(|| {
+        // What is wrong with training data of unknown format is said of them.
+        (training != Format::Unknown && format != training).then(|| {
+            let (it, they) = (format.name(), training.name());
+            (
+                format!("`{source}` is {it}, but the training data are {they}"),
+                "give evaluation data of the same format as the training data".to_owned(),
+            )
+        })
     })
 }

@@ -27,6 +27,7 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
+pub use optimizer::trainability;
 pub use place::most_workers;
 pub use reading::{memory, reading};
 

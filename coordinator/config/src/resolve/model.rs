@@ -40,6 +40,12 @@ pub(super) fn loss(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes, model: &Tr
             "`module` needs a model that returns its loss, which the built-in ones do not",
             "use `cross_entropy` or `mse`, or a TorchScript model that takes inputs and targets",
         );
+    } else if loss != "cross_entropy" && spec.model.as_deref() == Some("gpt") {
+        mistakes.add(
+            "loss",
+            format!("`{loss}` does not fit `gpt`, which predicts the next token out of many"),
+            "use `cross_entropy`",
+        );
     }
     let loss = loss.clone();
     let (entropy, indexed) = (

@@ -1,8 +1,10 @@
 //! The optimizer, with PyTorch's defaults.
 
 use super::mistakes::Mistakes;
+use crate::Resolved;
 use crate::names::OPTIMIZERS;
 use rangefinder_proto::v1;
+use rangefinder_sweep::plan::Trainability;
 
 /// The optimizer and its options; those of other optimizers are mistakes.
 pub(super) fn optimizer(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Optimizer {
@@ -103,12 +105,27 @@ pub(super) fn optimizer(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1
     }
 }
 
-/// Momentum or beta1: what the optimizer remembers from one step to the next.
-pub(super) fn memory(optimizer: &v1::Optimizer) -> f64 {
-    match optimizer.name.as_str() {
+/// What the planner knows of a sweep before a worker has described it: the optimizer, and data at
+/// their best.
+#[must_use]
+pub fn trainability(resolved: &Resolved) -> Trainability {
+    let optimizer = resolved.trainer.optimizer.as_ref();
+    Trainability {
+        beta: optimizer.map(|optimizer| memory(optimizer, None)),
+        adaptive: optimizer.is_none_or(|optimizer| optimizer.name != "sgd"),
+        seekable: true,
+        replayable: true,
+    }
+}
+
+/// What the optimizer remembers from one step of the range test to the next: momentum or beta1,
+/// once for each of the updates that the step holds.
+pub(super) fn memory(optimizer: &v1::Optimizer, updates: Option<u32>) -> f64 {
+    let update = match optimizer.name.as_str() {
         "adam" | "adamw" => optimizer.beta1,
         _ => optimizer.momentum,
-    }
+    };
+    update.powf(f64::from(updates.unwrap_or(1)))
 }
 
 /// PyTorch's default learning rate, at which torch-lr-finder and ignite start when the optimizer

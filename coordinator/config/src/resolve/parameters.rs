@@ -3,11 +3,11 @@
 
 use super::mistakes::Mistakes;
 use super::model::{absolute, missing};
-use crate::names::nearest;
+use crate::names::{any_of, nearest};
+use rangefinder_proto::groups::{self, NotAGroup, SETTINGS};
 use rangefinder_proto::v1;
 
 const GROUP_EXAMPLE: &str = "write it such as head.*:lr=10,weight_decay=0";
-const GROUP_SETTINGS: [&str; 2] = ["lr", "weight_decay"];
 
 /// Completes the optimizer by groups, clipping and the state to start from.
 pub(super) fn optimizer(
@@ -16,9 +16,24 @@ pub(super) fn optimizer(
     optimizer: &mut v1::Optimizer,
 ) {
     for text in &spec.groups {
-        match group(text) {
+        match groups::parse(text) {
+            Ok(group)
+                if optimizer
+                    .groups
+                    .iter()
+                    .any(|it| it.pattern == group.pattern) =>
+            {
+                mistakes.add(
+                    "groups",
+                    format!(
+                        "`{text}` has the pattern of a group before it, which takes all it fits"
+                    ),
+                    "write all settings of a pattern in one group",
+                );
+            }
             Ok(group) => optimizer.groups.push(group),
-            Err((message, remedy)) => {
+            Err(why) => {
+                let (message, remedy) = mistaken(why);
                 mistakes.add("groups", format!("`{text}` {message}"), remedy);
             }
         }
@@ -56,7 +71,7 @@ pub(super) fn weights(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> String {
 
 /// Patterns of frozen parameters.
 pub(super) fn freeze(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> Vec<String> {
-    if spec.freeze.iter().any(String::is_empty) {
+    if spec.freeze.iter().any(|pattern| pattern.trim().is_empty()) {
         mistakes.add(
             "freeze",
             "holds an empty pattern",
@@ -81,94 +96,28 @@ fn checkpoint(
     absolute(path)
 }
 
-/// `PATTERN:lr=RATIO,weight_decay=DECAY`, at least one of the two.
-fn group(text: &str) -> Result<v1::ParameterGroup, (String, String)> {
-    let mistake = |message: &str| (message.to_owned(), GROUP_EXAMPLE.to_owned());
-    // A dotted name holds no colon.
-    let (pattern, settings) = text
-        .split_once(':')
-        .ok_or_else(|| mistake("has no settings"))?;
-    if pattern.trim().is_empty() {
-        return Err(mistake("has no pattern before the colon"));
-    }
-    let mut group = v1::ParameterGroup {
-        pattern: pattern.trim().to_owned(),
-        lr_ratio: 1.0,
-        weight_decay: None,
+/// What is wrong with a text that is no group, and what to do.
+fn mistaken(group: NotAGroup) -> (String, String) {
+    let (message, remedy) = match group {
+        NotAGroup::NoSettings => ("has no settings".to_owned(), None),
+        NotAGroup::NoPattern => ("has no pattern before the colon".to_owned(), None),
+        NotAGroup::NotASetting(text) if text.is_empty() => {
+            ("has an empty setting".to_owned(), None)
+        }
+        NotAGroup::NotASetting(text) => (format!("has `{text}` for a setting"), None),
+        NotAGroup::Twice(name) => (format!("sets `{name}` twice"), None),
+        NotAGroup::Unknown(name) => (
+            format!("has `{name}`; expected {}", any_of(SETTINGS)),
+            nearest(&name, SETTINGS).map(|near| format!("did you mean `{near}`?")),
+        ),
+        NotAGroup::Ratio(value) => (
+            format!("has the ratio `{value}`; expected a number above 0"),
+            Some("use `freeze` for parameters that are not to be trained".to_owned()),
+        ),
+        NotAGroup::WeightDecay(value) => (
+            format!("has the weight_decay `{value}`; expected 0 or more"),
+            None,
+        ),
     };
-    let mut seen = Vec::new();
-    for setting in settings.split(',') {
-        let (name, value) = setting
-            .split_once('=')
-            .map(|(name, value)| (name.trim(), value.trim()))
-            .ok_or_else(|| mistake(&format!("has `{}` for a setting", setting.trim())))?;
-        if seen.contains(&name) {
-            return Err(mistake(&format!("sets `{name}` twice")));
-        }
-        seen.push(name);
-        let number = value.parse::<f64>().ok().filter(|n| n.is_finite());
-        match (name, number) {
-            ("lr", Some(ratio)) if ratio > 0.0 => group.lr_ratio = ratio,
-            ("lr", _) => {
-                return Err((
-                    format!("has the ratio `{value}`; expected a number above 0"),
-                    "use `freeze` for parameters that are not to be trained".to_owned(),
-                ));
-            }
-            ("weight_decay", Some(decay)) if decay >= 0.0 => group.weight_decay = Some(decay),
-            ("weight_decay", _) => {
-                return Err(mistake(&format!(
-                    "has the weight_decay `{value}`; expected 0 or more"
-                )));
-            }
-            (unknown, _) => {
-                let remedy = match nearest(unknown, GROUP_SETTINGS) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => GROUP_EXAMPLE.to_owned(),
-                };
-                return Err((
-                    format!("has `{unknown}`; expected `lr` or `weight_decay`"),
-                    remedy,
-                ));
-            }
-        }
-    }
-    Ok(group)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_group_is_a_pattern_and_its_settings() {
-        let group = |text| group(text).unwrap();
-        let both = group("head.*:lr=10,weight_decay=0");
-        assert_eq!(both.pattern, "head.*");
-        assert_eq!((both.lr_ratio, both.weight_decay), (10.0, Some(0.0)));
-        let decay = group("*.bias: weight_decay = 1e-3");
-        assert_eq!((decay.lr_ratio, decay.weight_decay), (1.0, Some(1e-3)));
-        assert_eq!(group("a:lr=.5").weight_decay, None);
-    }
-
-    #[test]
-    fn a_group_that_cannot_be_read_says_why() {
-        for (text, why) in [
-            ("head.*", "no settings"),
-            (":lr=1", "no pattern"),
-            ("head.*:", "for a setting"),
-            ("head.*:lr", "`lr` for a setting"),
-            ("head.*:lr=0", "above 0"),
-            ("head.*:lr=nan", "above 0"),
-            ("head.*:lr=1,lr=2", "twice"),
-            ("head.*:weight_decay=-1", "0 or more"),
-            ("head.*:weight_deca=1", "expected `lr` or `weight_decay`"),
-        ] {
-            let (message, remedy) = group(text).unwrap_err();
-            assert!(message.contains(why), "{text}: {message}");
-            assert!(!remedy.is_empty());
-        }
-        let (_, remedy) = group("head.*:weight_deca=1").unwrap_err();
-        assert_eq!(remedy, "did you mean `weight_decay`?");
-    }
+    (message, remedy.unwrap_or_else(|| GROUP_EXAMPLE.to_owned()))
 }

@@ -3,7 +3,7 @@
 use super::mistakes::Mistakes;
 use crate::Device;
 use crate::names::{OVERLAPS, PRECISIONS, SPLITS, any_of, nearest};
-use rangefinder_proto::v1;
+use rangefinder_proto::{groups, v1};
 use rangefinder_sweep::plan::{PlanRequest, Split};
 use rangefinder_sweep::schedule::Range;
 
@@ -44,6 +44,13 @@ pub(super) fn plan(
         replicas: spec.replicas,
         overlap_decades: overlap(spec, mistakes),
         workers,
+        updates_per_step: spec.eval_every.unwrap_or(1),
+        largest_lr_ratio: spec
+            .groups
+            .iter()
+            .filter_map(|group| groups::parse(group).ok())
+            .map(|group| group.lr_ratio)
+            .fold(1.0, f64::max),
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) fn range(
         skip_begin: spec.skip_begin.map(|points| points as usize),
         skip_end: spec.skip_end.map(|points| points as usize),
         threshold: profile.is_some().then_some(threshold),
-        beta: Some(optimizer::memory(optimizer)),
+        beta: Some(optimizer::memory(optimizer, spec.eval_every)),
         seed: spec.seed.unwrap_or_default(),
     };
     (range, stop, answer)

@@ -43,11 +43,14 @@ pub fn reading(spec: &v1::SweepSpec, beta: Option<f64>) -> Result<AnswerSettings
     })
 }
 
-/// Momentum or beta1 of the optimizer that a resolved specification names; `None` if it names none.
+/// What the optimizer of a resolved specification remembers from one step of the range test to the
+/// next: momentum or beta1, to the power of the updates in a step; `None` if it names no optimizer.
 #[must_use]
 pub fn memory(spec: &v1::SweepSpec) -> Option<f64> {
-    match spec.optimizer.as_deref()? {
+    let update = match spec.optimizer.as_deref()? {
         "adam" | "adamw" => spec.beta1,
         _ => spec.momentum,
-    }
+    };
+    let updates = f64::from(spec.eval_every.unwrap_or(1).max(1));
+    update.map(|beta| beta.powf(updates))
 }

@@ -1,3 +1,6 @@
+mod options;
+mod round_trips;
+
 use super::*;
 use crate::Device;
 use proptest::prelude::*;
@@ -42,18 +45,6 @@ fn nothing_asked_is_the_embedded_default() {
     assert_eq!(resolved.answer.method, Method::Auto);
     assert_eq!(resolved.answer.beta, Some(0.9));
     assert_eq!(resolved.device, Device::Auto);
-}
-
-#[test]
-fn a_resolved_specification_resolves_to_itself() {
-    for profile in [None, Some("fastai"), Some("ignite"), Some("lightning")] {
-        let asked = v1::SweepSpec {
-            profile: profile.map(str::to_owned),
-            ..v1::SweepSpec::default()
-        };
-        let once = resolve(asked, 2, 8).unwrap();
-        assert_eq!(resolve(once.spec.clone(), 2, 8).unwrap(), once);
-    }
 }
 
 #[test]
@@ -247,113 +238,4 @@ proptest! {
         };
         let _ = resolve(asked, workers, cores);
     }
-}
-
-#[test]
-fn the_global_batch_size_chooses_how_many_batches_are_accumulated() {
-    let steps = |json| {
-        let trainer = resolved(json).trainer;
-        (trainer.batch_size, trainer.accumulate)
-    };
-    assert_eq!(steps(serde_json::json!({})), (64, 1));
-    assert_eq!(
-        steps(serde_json::json!({"batch_size": 32, "accumulate": 8})),
-        (32, 8)
-    );
-    let global = serde_json::json!({"batch_size": 32, "global_batch_size": 4096});
-    assert_eq!(steps(global.clone()), (32, 128));
-    let once = resolved(global);
-    assert_eq!(once.spec.accumulate, Some(128));
-    assert_eq!(resolve(once.spec.clone(), 2, 8).unwrap(), once);
-}
-
-#[test]
-fn batch_sizes_that_contradict_each_other_are_named_both() {
-    insta::assert_snapshot!([
-        serde_json::json!({"batch_size": 48, "global_batch_size": 100}),
-        serde_json::json!({"batch_size": 64, "global_batch_size": 32}),
-        serde_json::json!({"batch_size": 64, "global_batch_size": 512, "accumulate": 4}),
-        serde_json::json!({"accumulate": 0}),
-    ]
-    .map(mistakes)
-    .concat());
-}
-
-#[test]
-fn precision_is_one_of_three_and_tf32_needs_a_gpu() {
-    assert_eq!(resolved(serde_json::json!({})).trainer.precision, "fp32");
-    let tf32 = serde_json::json!({"precision": "tf32"});
-    assert_eq!(resolved(tf32).trainer.precision, "tf32");
-    insta::assert_snapshot!([
-        serde_json::json!({"precision": "bf61"}),
-        serde_json::json!({"precision": "tf32", "device": "cpu"}),
-    ]
-    .map(mistakes)
-    .concat());
-}
-
-#[test]
-fn each_model_has_its_own_sizes() {
-    let gpt = resolved(serde_json::json!({"model": "gpt", "layers": 2, "heads": 4, "width": 32}));
-    assert_eq!(gpt.spec.layers, Some(2));
-    assert!(gpt.spec.hidden_sizes.is_empty());
-    assert_eq!(gpt.spec.vocabulary, None);
-    let resnet = resolved(serde_json::json!({"model": "resnet18"}));
-    assert_eq!((resnet.spec.width, resnet.spec.layers), (Some(64), None));
-    insta::assert_snapshot!([
-        serde_json::json!({"model": "gpt", "width": 10, "heads": 4, "hidden_sizes": [1]}),
-        serde_json::json!({"model": "resnet18", "width": 0, "layers": 2}),
-        serde_json::json!({"model": "mlp", "vocabulary": 5, "width": 5}),
-    ]
-    .map(mistakes)
-    .concat());
-}
-
-#[test]
-fn options_of_losses_parameters_and_evaluation_reach_the_workers() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, "").unwrap();
-        path.display().to_string()
-    };
-    let once = resolved(serde_json::json!({
-        "data": file("train.npz"), "input_keys": ["x"], "label_smoothing": 0.1, "ignore_index": -1,
-        "weights": file("w.pt"), "optimizer_state": file("o.pt"), "freeze": ["layers.0.*"],
-        "groups": ["*.bias:weight_decay=0", "layers.2.*:lr=0.1"], "clip_norm": 1.0,
-        "eval_data": file("validation.npz"), "eval_every": 5,
-    }));
-    let trainer = &once.trainer;
-    assert_eq!(trainer.label_smoothing, 0.1);
-    assert_eq!(trainer.ignore_index, Some(-1));
-    assert!(trainer.weights.ends_with("w.pt"));
-    assert_eq!(trainer.freeze, ["layers.0.*"]);
-    let evaluation = trainer.evaluation.as_ref().unwrap();
-    assert_eq!((evaluation.batches, evaluation.every), (8, 5));
-    let data = evaluation.data.as_ref().unwrap();
-    assert!(data.source.ends_with("validation.npz"));
-    assert_eq!(data.input_keys, ["x"]);
-    let optimizer = trainer.optimizer.as_ref().unwrap();
-    assert_eq!(optimizer.groups.len(), 2);
-    assert_eq!(optimizer.groups[1].lr_ratio, 0.1);
-    assert_eq!(optimizer.clip_norm, Some(1.0));
-    assert!(optimizer.state.ends_with("o.pt"));
-    assert_eq!(resolve(once.spec.clone(), 2, 8).unwrap(), once);
-}
-
-#[test]
-fn options_that_do_not_fit_the_loss_the_gradients_or_the_evaluation_are_mistakes() {
-    insta::assert_snapshot!([
-        serde_json::json!({"loss": "mse", "label_smoothing": 0.1, "ignore_index": 0}),
-        serde_json::json!({"label_smoothing": 1.0, "loss": "cross_entropy"}),
-        serde_json::json!({"loss": "nll"}),
-        serde_json::json!({"clip_norm": 1.0, "clip_value": 0.5}),
-        serde_json::json!({"clip_norm": 0.0}),
-        serde_json::json!({"groups": ["head", "head.*:learning_rate=3"], "freeze": [""]}),
-        serde_json::json!({"weights": "/nowhere/w.pt", "optimizer_state": "/nowhere/o.pt"}),
-        serde_json::json!({"eval_batches": 3, "eval_every": 2}),
-        serde_json::json!({"eval_data": "/nowhere/v.npz", "eval_batches": 0}),
-    ]
-    .map(mistakes)
-    .concat());
 }

@@ -1,15 +1,16 @@
 //! A document from what the state machine and the rule know.
 
 use super::{
-    AttemptDocument, Curve, FORMAT, Losses, ReplicaDocument, Status, Stop, SweepDocument,
-    TaskDocument, Timings,
+    AttemptDocument, Curve, FORMAT, Losses, ObservedLoss, ReplicaDocument, Status, Stop,
+    SweepDocument, TaskDocument, Timings, effective_batch_size,
 };
+use rangefinder_proto::groups;
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::event::{Observation, Outcome};
 use rangefinder_sweep::plan::Warning;
 use rangefinder_sweep::state::{Attempt, ReplicaResult, SweepResult, TaskResult};
-use rangefinder_sweep::suggest::{Answer, MethodValue, Suggestion, Value};
+use rangefinder_sweep::suggest::{Answer, MethodValue, Suggestion, Value, not_measured};
 use std::collections::BTreeMap;
 
 /// What a document is made from.
@@ -96,13 +97,18 @@ impl SweepDocument {
                 .described
                 .as_ref()
                 .map(|described| described.effective_batch_size)
-                .filter(|size| *size > 0),
+                .filter(|size| *size > 0)
+                .or_else(|| effective_batch_size(spec)),
+            observed_loss: Some(match &spec.eval_data {
+                Some(_) => ObservedLoss::Evaluation,
+                None => ObservedLoss::Training,
+            }),
             learning_rates: learning_rates.to_vec(),
             suggestion: answer.and_then(|answer| suggestion(answer.suggestion.as_ref())),
             rule_value: answer.and_then(|answer| finite(answer.rule_value.as_ref())),
             verdict: answer.map(|answer| answer.verdict.clone()),
             methods: answer.map(methods).unwrap_or_default(),
-            warnings: warnings(result, answer),
+            warnings: warnings(spec, result, answer),
             stop,
             curve: mean_curve(&replicas, status, mean),
             replicas,
@@ -160,17 +166,50 @@ fn methods(answer: &Answer) -> Vec<MethodValue> {
     answer.methods.iter().map(method).collect()
 }
 
-/// Those of the plan, the overlaps and the answer, each once.
-fn warnings(result: &SweepResult, answer: Option<&Answer>) -> Vec<Warning> {
+/// Those of the plan, the overlaps, the answer and the settings that it was found with, each once.
+fn warnings(spec: &SweepSpec, result: &SweepResult, answer: Option<&Answer>) -> Vec<Warning> {
     let mut all: Vec<Warning> = Vec::new();
+    let settings = answer.and_then(|_| not_measured(&unmeasured(spec)));
     let plan = result.plan.iter().flat_map(|plan| &plan.warnings);
     let answer = answer.iter().flat_map(|answer| &answer.warnings);
-    for warning in plan.chain(&result.warnings).chain(answer) {
+    for warning in plan.chain(&result.warnings).chain(answer).chain(&settings) {
         if !all.contains(warning) {
             all.push(warning.clone());
         }
     }
     all
+}
+
+/// What a specification asks for that the rule was never measured with.
+fn unmeasured(spec: &SweepSpec) -> Vec<String> {
+    let precision = spec.precision.as_deref().unwrap_or("fp32");
+    let ratio = |text: &String| groups::parse(text).is_ok_and(|group| group.lr_ratio != 1.0);
+    [
+        (
+            spec.clip_norm.is_some() || spec.clip_value.is_some(),
+            "clipped gradients".to_owned(),
+        ),
+        (precision != "fp32", format!("precision {precision}")),
+        (
+            spec.accumulate.is_some_and(|batches| batches > 1),
+            "accumulated batches".to_owned(),
+        ),
+        (
+            spec.eval_data.is_some(),
+            "the loss of an evaluation".to_owned(),
+        ),
+        (
+            spec.groups.iter().any(ratio),
+            "learning rates of groups".to_owned(),
+        ),
+        (
+            spec.weights.is_some() || spec.optimizer_state.is_some(),
+            "training on from a checkpoint".to_owned(),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(asked, what)| asked.then_some(what))
+    .collect()
 }
 
 fn replica_document(

@@ -65,6 +65,25 @@ impl Timings {
     }
 }
 
+/// What the losses of a curve are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObservedLoss {
+    /// That of each step's batches, before its update.
+    Training,
+    /// That of the evaluation data which the specification names, before each step's first update.
+    Evaluation,
+}
+
+/// Samples that one update of the weights sees, as far as a specification says it: a batch, times
+/// the batches that are accumulated; `None` where a worker's own batch size holds.
+#[must_use]
+pub fn effective_batch_size(spec: &SweepSpec) -> Option<u64> {
+    let batches = u64::from(spec.accumulate.unwrap_or(1));
+    let size = u64::from(spec.batch_size?) * batches;
+    (size > 0).then_some(size)
+}
+
 /// Where a curve ends, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
@@ -177,6 +196,9 @@ pub struct SweepDocument {
     pub steps: u32,
     /// Samples that one optimizer step sees; belongs beside the suggestion too.
     pub effective_batch_size: Option<u64>,
+    /// What the losses are; `None` in documents that were written before there was a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_loss: Option<ObservedLoss>,
     /// Learning rate of every planned step, also of those that were not reached.
     #[serde(with = "number::list")]
     pub learning_rates: Vec<f64>,

@@ -3,6 +3,7 @@
 use super::canvas::{Anchor, Canvas, Style, WIDTH, colour};
 use crate::axes::{Horizontal, Vertical};
 use crate::document::SweepDocument;
+use crate::words;
 
 const LEFT: f64 = 78.0;
 const RIGHT: f64 = WIDTH - 28.0;
@@ -13,6 +14,8 @@ const PAD: f64 = 0.022;
 pub(super) struct Frame {
     pub horizontal: Horizontal,
     pub vertical: Vertical,
+    /// What the losses are.
+    loss: String,
     pub left: f64,
     pub right: f64,
     pub top: f64,
@@ -25,6 +28,7 @@ impl Frame {
         Self {
             horizontal: Horizontal::of(document),
             vertical: Vertical::of(document),
+            loss: words::loss(document),
             left: LEFT,
             right: RIGHT,
             top,
@@ -92,7 +96,7 @@ impl Frame {
         let middle = (self.left + self.right) / 2.0;
         let style = Style::new(12.5, colour::INK).anchored(Anchor::Middle);
         canvas.text((middle, self.bottom + 40.0), name, style);
-        canvas.upward_text((24.0, (self.top + self.bottom) / 2.0), "loss", style);
+        canvas.upward_text((24.0, (self.top + self.bottom) / 2.0), &self.loss, style);
     }
 
     /// The outline of the area; drawn above everything that is clipped to it.

@@ -65,15 +65,16 @@ pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Hea
     canvas.text((LEFT, 70.0), &headline.text, large);
     let mut y = 74.0;
     if let Some(suggestion) = words::usable(document) {
+        let beside = LEFT + text_width(&headline.text, large) + 14.0;
+        let found_at = words::at_batch_size(document);
+        let style = Style::new(15.0, colour::INK);
+        canvas.text((beside, 70.0), found_at.trim_start(), style);
         let mut note = format!("by {}", suggestion.method);
         if let Some(interval) = &suggestion.interval {
             note = format!("{note}, {}", words::interval(interval));
         }
-        canvas.text(
-            (LEFT + text_width(&headline.text, large) + 16.0, 70.0),
-            &note,
-            small,
-        );
+        y += 20.0;
+        canvas.text((LEFT, y), &note, small);
     } else {
         let mut lines: Vec<String> = Vec::new();
         if let Some(verdict) = &document.verdict {
@@ -87,6 +88,14 @@ pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Hea
         for line in lines {
             y += 20.0;
             canvas.text((LEFT, y), &line, small);
+        }
+    }
+    for text in [words::groups(document), words::evaluation(document)] {
+        let text = text.filter(|_| document.rule_value.is_some());
+        let lines = text.map(|text| words::wrap(&text.replace('`', ""), COLUMNS));
+        for line in lines.iter().flatten().take(2) {
+            y += 20.0;
+            canvas.text((LEFT, y), line, small);
         }
     }
     y += 24.0;

@@ -12,6 +12,7 @@ const SAMPLE: f64 = 22.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     Raw,
+    Evaluation,
     Mean(usize),
     Smoothed,
     Replica,
@@ -28,7 +29,8 @@ impl Entry {
     fn text(self) -> String {
         match self {
             Self::Raw => "raw loss".to_owned(),
-            Self::Mean(replicas) => format!("raw loss, mean of {replicas}"),
+            Self::Evaluation => "evaluation loss".to_owned(),
+            Self::Mean(replicas) => format!("loss, mean of {replicas}"),
             Self::Smoothed => "smoothed".to_owned(),
             Self::Replica => "one replica".to_owned(),
             Self::Band => "range of replicas".to_owned(),
@@ -45,7 +47,7 @@ impl Entry {
         let (middle, end) = (x + SAMPLE / 2.0, x + SAMPLE);
         let line = |stroke: &str, rest: &str| format!("stroke=\"{stroke}\" {rest}");
         match self {
-            Self::Raw | Self::Mean(_) => {
+            Self::Raw | Self::Evaluation | Self::Mean(_) => {
                 let dots = [(x + 4.0, y + 2.0), (middle, y - 3.0), (end - 4.0, y + 1.0)];
                 canvas.dots(&dots, 3.2, &line(colour::RAW, "stroke-opacity=\"0.75\""));
             }
@@ -99,6 +101,8 @@ pub(super) fn entries(document: &SweepDocument) -> Vec<Entry> {
     if !document.curve.loss.is_empty() {
         entries.push(if replicas > 1 {
             Entry::Mean(replicas)
+        } else if words::is_evaluation(document) {
+            Entry::Evaluation
         } else {
             Entry::Raw
         });

@@ -34,7 +34,8 @@ pub struct PlotError(String);
 pub fn svg(document: &SweepDocument) -> String {
     let headline = header::headline(document);
     let title = format!("Learning-rate range test: {}", words::trained(document));
-    let mut canvas = Canvas::new(&title, &headline.text);
+    let found = format!("{}{}", headline.text, words::at_batch_size(document));
+    let mut canvas = Canvas::new(&title, &found);
     let top = header::draw(&mut canvas, document, &headline);
     let entries = legend::entries(document);
     let bottom = legend::draw(&mut canvas, &entries);

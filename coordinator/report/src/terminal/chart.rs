@@ -315,7 +315,11 @@ fn legend(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
     if !document.curve.smoothed.is_empty() {
         parts.push(("⠒", "smoothed"));
     }
-    parts.push(("·", "raw loss"));
+    parts.push(if words::is_evaluation(document) {
+        ("·", "evaluation loss")
+    } else {
+        ("·", "raw loss")
+    });
     if document.plan.as_ref().is_some_and(|plan| plan.segments > 1) {
         parts.push(("┊", "segment"));
     }

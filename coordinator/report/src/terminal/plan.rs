@@ -9,12 +9,25 @@ use rangefinder_sweep::plan::{Plan, Task};
 const MOST_TASKS: usize = 16;
 
 /// The plan: its tasks over the learning rates, warm-ups apart from what they own, then its cost
-/// and what it promises.
+/// and what it promises. The effective batch size stands beside the learning rates, where it is
+/// known.
 #[must_use]
-pub fn plan(plan: &Plan, learning_rates: &[f64], width: usize, colour: bool) -> String {
+pub fn plan(
+    plan: &Plan,
+    learning_rates: &[f64],
+    effective_batch_size: Option<u64>,
+    width: usize,
+    colour: bool,
+) -> String {
     let (width, paint) = (width.max(NARROWEST), Paint { colour });
     let mut lines = vec![paint.bold(&words::shorten(&title(plan), width))];
-    lines.extend(drawing(plan, learning_rates, width, paint));
+    lines.extend(drawing(
+        plan,
+        learning_rates,
+        effective_batch_size,
+        width,
+        paint,
+    ));
     for sentence in sentences(plan) {
         lines.extend(
             words::wrap(&sentence, width.saturating_sub(2))
@@ -39,7 +52,13 @@ fn title(plan: &Plan) -> String {
     }
 }
 
-fn drawing(plan: &Plan, learning_rates: &[f64], width: usize, paint: Paint) -> Vec<String> {
+fn drawing(
+    plan: &Plan,
+    learning_rates: &[f64],
+    effective_batch_size: Option<u64>,
+    width: usize,
+    paint: Paint,
+) -> Vec<String> {
     let labels: Vec<String> = plan
         .tasks
         .iter()
@@ -75,7 +94,8 @@ fn drawing(plan: &Plan, learning_rates: &[f64], width: usize, paint: Paint) -> V
             plan.tasks.len() - MOST_TASKS
         ));
     }
-    lines.push(ends(learning_rates, columns, margin, paint));
+    let axis = ends(learning_rates, effective_batch_size, columns);
+    lines.push(paint.dim(&format!("{:margin$}{axis}", "")));
     if plan.segments > 1 {
         let legend = format!("{:margin$}░ warm-up   █ own steps", "");
         lines.push(paint.dim(&words::shorten(&legend, width)));
@@ -121,17 +141,19 @@ fn bars(task: &Task, steps: usize, columns: usize) -> (String, String) {
     )
 }
 
-fn ends(learning_rates: &[f64], columns: usize, margin: usize, paint: Paint) -> String {
+/// The learning rates at both ends, and what they are between them, as far as there is room.
+fn ends(learning_rates: &[f64], effective_batch_size: Option<u64>, columns: usize) -> String {
     let of = |lr: Option<&f64>| lr.map_or(String::new(), |lr| learning_rate(*lr, 3));
     let (low, high) = (of(learning_rates.first()), of(learning_rates.last()));
     let between = columns.saturating_sub(low.chars().count() + high.chars().count());
-    let middle = "learning rate";
-    let middle = if between > middle.len() + 4 {
-        middle
-    } else {
-        ""
-    };
-    paint.dim(&format!("{:margin$}{low}{middle:^between$}{high}", ""))
+    let short = "learning rate".to_owned();
+    let long = effective_batch_size.map(|size| format!("{short} at {}", words::batch_size(size)));
+    let middle = long
+        .into_iter()
+        .chain([short])
+        .find(|middle| between > middle.len() + 4)
+        .unwrap_or_default();
+    format!("{low}{middle:^between$}{high}")
 }
 
 fn sentences(plan: &Plan) -> Vec<String> {

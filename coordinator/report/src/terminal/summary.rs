@@ -71,14 +71,15 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
     let mut paragraph = |text: &str| lines.extend(indented(text, width));
     let headline = match words::usable(document) {
         Some(suggestion) => {
+            let known = document.effective_batch_size.is_some();
             paragraph(&format!(
-                "After {} at {}, by `{}`. A longer sweep suggests a lower learning rate.",
+                "After {}{}, by `{}`. A longer sweep suggests a lower learning rate.",
                 words::count(document.steps, "step"),
-                document
-                    .effective_batch_size
-                    .map_or("an unknown batch size".to_owned(), |size| format!(
-                        "effective batch size {size}"
-                    )),
+                if known {
+                    ""
+                } else {
+                    " at an unknown batch size"
+                },
                 suggestion.method,
             ));
             match &suggestion.interval {
@@ -89,20 +90,25 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
                 )),
                 None => paragraph("No fair interval is known for this method."),
             }
-            paint.suggestion(&format!(
-                "Learning rate {}",
-                learning_rate(suggestion.lr, 4)
-            ))
+            let lr = learning_rate(suggestion.lr, 4);
+            let headline = format!("Learning rate {lr}{}", words::at_batch_size(document));
+            let headline = words::wrap(&headline, width).into_iter();
+            headline.map(|line| paint.suggestion(&line)).collect()
         }
         None if document
             .verdict
             .as_ref()
             .is_some_and(|verdict| verdict.usable) =>
         {
-            paint.bold("No suggestion from this method")
+            vec![paint.bold("No suggestion from this method")]
         }
-        None => paint.bold("No usable learning rate"),
+        None => vec![paint.bold("No usable learning rate")],
     };
+    for text in [words::groups(document), words::evaluation(document)] {
+        if let Some(text) = text.filter(|_| document.rule_value.is_some()) {
+            paragraph(&clean_lines(&text).join(" "));
+        }
+    }
     if let Some(verdict) = &document.verdict {
         paragraph(&words::sentence(&clean_lines(&verdict.message).join(" ")));
     }
@@ -120,7 +126,7 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
     if let Some(status) = words::status(document) {
         paragraph(&clean_lines(&status).join(" "));
     }
-    lines.insert(0, headline);
+    lines.splice(0..0, headline);
     lines
 }
 
@@ -182,7 +188,12 @@ fn methods(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> 
         return Vec::new();
     }
     let first = usize::from(chosen.is_some());
-    columns(&rows, width)
+    let caption = document.effective_batch_size.map(|size| {
+        let caption = format!("At {}:", words::batch_size(size));
+        let lines = indented(&caption, width).into_iter();
+        lines.map(|line| paint.dim(&line)).collect::<Vec<_>>()
+    });
+    let table = columns(&rows, width)
         .into_iter()
         .enumerate()
         .flat_map(|(index, lines)| {
@@ -191,8 +202,8 @@ fn methods(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> 
                 index if index == first => paint.bold(&line),
                 _ => line,
             })
-        })
-        .collect()
+        });
+    caption.into_iter().flatten().chain(table).collect()
 }
 
 fn traces(

@@ -1,5 +1,5 @@
 use super::samples;
-use crate::document::{FORMAT, ReadError, parse};
+use crate::document::{FORMAT, ObservedLoss, ReadError, parse};
 use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::event::Outcome;
 
@@ -128,6 +128,54 @@ fn a_document_is_replica_first_and_carries_what_belongs_beside_the_learning_rate
         "the mean goes as far as all replicas go"
     );
     assert_eq!(document.stop.step, Some(shortest as u32 - 1));
+}
+
+#[test]
+fn the_effective_batch_size_is_the_workers_word_else_what_the_specification_says() {
+    let mut sample = samples::every_option(samples::sample("falls"));
+    assert_eq!(sample.document().effective_batch_size, Some(512));
+    sample.result.described = None;
+    assert_eq!(sample.document().effective_batch_size, Some(64 * 8));
+    sample.spec.batch_size = None;
+    assert_eq!(sample.document().effective_batch_size, None);
+}
+
+#[test]
+fn what_the_rule_was_never_measured_with_is_said() {
+    let notes = |sample: &samples::Sample| -> Vec<String> {
+        let warnings = sample.document().warnings.into_iter();
+        let notes = warnings.filter(|it| it.code == "not_measured_here");
+        notes.map(|it| it.message).collect()
+    };
+    let mut sample = samples::every_option(samples::sample("falls"));
+    sample.spec.precision = Some("bf16".to_owned());
+    sample.spec.clip_norm = Some(1.0);
+    sample.spec.weights = Some("w.pt".to_owned());
+    let of_all = notes(&sample);
+    assert_eq!(of_all.len(), 1);
+    for what in [
+        "clipped",
+        "bf16",
+        "accumulated",
+        "evaluation",
+        "groups",
+        "checkpoint",
+    ] {
+        assert!(of_all[0].contains(what), "{what}: {of_all:?}");
+    }
+    sample.answer = None;
+    assert!(notes(&sample).is_empty(), "nothing was read off");
+    assert!(notes(&samples::sample("falls")).is_empty());
+}
+
+#[test]
+fn a_document_says_whether_its_losses_are_those_of_an_evaluation() {
+    let training = samples::sample("falls").document().to_json().unwrap();
+    assert!(training.contains("\"observed_loss\": \"training\""));
+    let evaluation = samples::every_option(samples::sample("falls")).document();
+    assert_eq!(evaluation.observed_loss, Some(ObservedLoss::Evaluation));
+    let older = parse(FORMAT_1, "sweep.format-1.json").unwrap();
+    assert_eq!(older.observed_loss, None, "there was no choice");
 }
 
 #[test]

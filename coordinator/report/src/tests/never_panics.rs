@@ -81,8 +81,8 @@ proptest! {
     #[test]
     fn any_plan_can_be_drawn(steps in 0u32..300, segments in 1u32..40, replicas in 1u32..40, width in 0usize..200) {
         let lrs = samples::exponential(1e-8, 1.0, steps as usize);
-        prop_assert!(!plan(&samples::plan(steps, segments, replicas), &lrs, width, false).is_empty());
-        prop_assert!(!plan(&samples::plan(steps, segments, replicas), &[], width, true).is_empty());
+        prop_assert!(!plan(&samples::plan(steps, segments, replicas), &lrs, Some(64), width, false).is_empty());
+        prop_assert!(!plan(&samples::plan(steps, segments, replicas), &[], None, width, true).is_empty());
     }
 
     #[test]

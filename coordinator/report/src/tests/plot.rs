@@ -32,6 +32,23 @@ fn the_svg_of_a_usable_curve_is_as_it_was_looked_at() {
 }
 
 #[test]
+fn the_picture_says_the_batch_size_the_groups_and_what_the_losses_are() {
+    for name in ["falls", "flat"] {
+        let svg = svg(&samples::every_option(samples::sample(name)).document());
+        for text in [
+            "effective batch size 512 (8 batches of 64)",
+            "times 0.1 for layers.0.*, times 10 for head.*.",
+            "8 batches of validation.npz",
+            ">evaluation loss, every 5 updates<",
+        ] {
+            assert!(svg.contains(text), "{name}: {text}: {svg}");
+        }
+    }
+    let plain = svg(&samples::sample("falls").document());
+    assert!(plain.contains(">loss<") && plain.contains(">at effective batch size 64<"));
+}
+
+#[test]
 fn an_unusable_curve_has_nothing_red() {
     for name in [
         "flat",

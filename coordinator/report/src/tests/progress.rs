@@ -121,6 +121,9 @@ fn story(pace_ms: u64) -> Vec<SweepEvent> {
         Happening::Described {
             described: samples::described(),
         },
+        Happening::Probed {
+            probe: samples::probe(),
+        },
         Happening::Planned { plan },
         granted(0, 2, 0, 1),
         granted(1, 3, 1, 1),
@@ -227,7 +230,7 @@ fn the_live_view_has_notes_above_a_bar_and_leaves_no_bar_behind() {
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 255);
     let mut progress = Progress::live(lrs(), target, 80, false);
     let story = story(700);
-    let (before, after) = story.split_at(25);
+    let (before, after) = story.split_at(26);
     for event in before {
         progress.show(event);
     }
@@ -245,7 +248,7 @@ fn the_bar_fits_a_narrow_terminal() {
     let term = InMemoryTerm::new(80, 40);
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 255);
     let mut progress = Progress::live(lrs(), target, 40, false);
-    for event in story(700).iter().take(14) {
+    for event in story(700).iter().take(15) {
         progress.show(event);
     }
     progress.draw();
@@ -315,7 +318,7 @@ fn a_cancelled_sweep_does_not_look_finished_and_says_so_once() {
             outcome: Outcome::Cancelled,
         },
     ];
-    let before: Vec<_> = story.into_iter().take(10).collect();
+    let before: Vec<_> = story.into_iter().take(11).collect();
     let broken_off = (11..)
         .zip(breaking_off)
         .map(|(number, happening)| SweepEvent {

@@ -1,6 +1,6 @@
 //! Documents to draw: curves of small nets and of noise, with what the rule makes of them.
 
-pub use super::variants::{ended, failure, linear, plan, split};
+pub use super::variants::{ended, every_option, failure, linear, plan, split};
 use crate::document::{Parts, SweepDocument, Timings};
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_sweep::curve::StopReason;
@@ -187,13 +187,7 @@ fn make(case: &Case, lrs: &[f64], replicas: &[Vec<f64>]) -> Sample {
         result: SweepResult {
             outcome: Some(Outcome::Completed),
             described: Some(described()),
-            probe: Some(Probe {
-                initial_loss: 2.31,
-                gradient_squared: 0.42,
-                gradient_l1: 61.0,
-                seconds_per_step: 0.002,
-                peak_memory_bytes: 0,
-            }),
+            probe: Some(probe()),
             plan: Some(plan(lrs.len() as u32, 1, replicas.len() as u32)),
             replicas: results,
             warnings: Vec::new(),
@@ -204,6 +198,17 @@ fn make(case: &Case, lrs: &[f64], replicas: &[Vec<f64>]) -> Sample {
         } else {
             Vec::new()
         },
+    }
+}
+
+/// A probe's answer.
+pub fn probe() -> Probe {
+    Probe {
+        initial_loss: 2.31,
+        gradient_squared: 0.42,
+        gradient_l1: 61.0,
+        seconds_per_step: 0.002,
+        peak_memory_bytes: 141_000_000,
     }
 }
 
@@ -445,6 +450,8 @@ pub fn all() -> Vec<(&'static str, Sample)> {
         ("long", drawn(1000, 0.3, 2.3, 1)),
         ("tiny_losses", drawn(100, 2e-7, 3e-6, 1)),
         ("huge_losses", drawn(100, 2e5, 3e6, 1)),
+        ("every_option", every_option(split(sample("falls"), 4))),
+        ("every_option_unusable", every_option(sample("flat"))),
         ("linear", linear(drawn(100, 0.3, 2.3, 1))),
         ("cancelled", cancelled),
         ("failed", failed),

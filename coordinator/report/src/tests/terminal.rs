@@ -43,6 +43,44 @@ fn replicas_have_an_interval_of_student() {
 }
 
 #[test]
+fn every_learning_rate_has_its_effective_batch_size_its_group_and_its_loss_beside_it() {
+    insta::assert_snapshot!(
+        "every_option",
+        shown(&samples::every_option(samples::sample("falls")), 100)
+    );
+    let unusable = shown(&samples::every_option(samples::sample("flat")), 80);
+    insta::assert_snapshot!("every_option_unusable", unusable);
+}
+
+#[test]
+fn a_batch_size_that_nobody_knows_is_said_to_be_unknown() {
+    let mut sample = samples::sample("falls");
+    sample.result.described = None;
+    sample.spec.batch_size = None;
+    let text = shown(&sample, 100);
+    assert!(
+        text.contains("After 100 steps at an unknown batch size, by"),
+        "{text}"
+    );
+    assert!(!text.contains("effective"), "{text}");
+}
+
+#[test]
+fn groups_without_a_learning_rate_of_their_own_are_not_worth_a_word_and_many_are_counted() {
+    let with = |groups: &[&str]| {
+        let mut sample = samples::sample("falls");
+        sample.spec.groups = groups.iter().map(|&group| group.to_owned()).collect();
+        shown(&sample, 200)
+    };
+    assert!(!with(&["*.bias:weight_decay=0", "not a group"]).contains("group"));
+    let text = with(&["a:lr=2", "b:lr=3", "c:lr=0.5", "d:lr=5", "e:lr=6"]);
+    assert!(
+        text.contains("; times 2 for `a`, times 3 for `b`, times 0.5 for `c`, and 2 more."),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_unusable_curve_has_no_suggestion_but_says_what_the_rule_would_have_given() {
     let text = shown(&samples::sample("flat"), 80);
     assert!(!text.contains("Learning rate "), "{text}");
@@ -135,18 +173,21 @@ fn the_plan_shows_warm_ups_apart_from_what_tasks_own() {
         code: "overlap_short".to_owned(),
         message: "the overlap is under half a decade; use --overlap default".to_owned(),
     });
-    insta::assert_snapshot!("plan_segments", plan(&of_segments, &lrs, 80, false));
+    insta::assert_snapshot!(
+        "plan_segments",
+        plan(&of_segments, &lrs, Some(512), 80, false)
+    );
     insta::assert_snapshot!(
         "plan_hybrid_narrow",
-        plan(&samples::plan(100, 2, 3), &lrs, 40, false)
+        plan(&samples::plan(100, 2, 3), &lrs, Some(64), 40, false)
     );
     insta::assert_snapshot!(
         "plan_unsplit",
-        plan(&samples::plan(100, 1, 1), &lrs, 80, false)
+        plan(&samples::plan(100, 1, 1), &lrs, None, 80, false)
     );
     insta::assert_snapshot!(
         "plan_many",
-        plan(&samples::plan(100, 1, 20), &lrs, 60, false)
+        plan(&samples::plan(100, 1, 20), &lrs, Some(64), 60, false)
     );
 }
 
@@ -166,8 +207,8 @@ fn the_changed_hyperparameter_is_marked_with_what_it_was() {
             None,
         ),
     ];
-    insta::assert_snapshot!(hyperparameters(&all, 60, false));
-    assert!(hyperparameters(&all, 60, true).contains('\u{1b}'));
+    insta::assert_snapshot!(hyperparameters(&all, Some(512), 60, false));
+    assert!(hyperparameters(&all, Some(512), 60, true).contains('\u{1b}'));
 }
 
 #[test]

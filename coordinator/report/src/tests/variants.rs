@@ -111,6 +111,24 @@ pub fn split(mut sample: Sample, segments: u32) -> Sample {
     sample
 }
 
+/// The sample with accumulated batches, groups of parameters and an evaluation.
+pub fn every_option(mut sample: Sample) -> Sample {
+    let spec = &mut sample.spec;
+    spec.accumulate = Some(8);
+    spec.groups = vec![
+        "*.bias:weight_decay=0".to_owned(),
+        "layers.0.*:lr=0.1".to_owned(),
+        "head.*:lr=10,weight_decay=0".to_owned(),
+    ];
+    spec.eval_data = Some("/data/validation.npz".to_owned());
+    spec.eval_batches = Some(8);
+    spec.eval_every = Some(5);
+    if let Some(described) = &mut sample.result.described {
+        described.effective_batch_size = 512;
+    }
+    sample
+}
+
 /// The sample, ended after `steps` by the given outcome.
 pub fn ended(mut sample: Sample, steps: usize, outcome: Outcome, reason: StopReason) -> Sample {
     for replica in &mut sample.result.replicas {

@@ -68,11 +68,8 @@ fn of_document(text: &str) -> Result<Curves, String> {
     if replicas.is_empty() {
         replicas.push(document.curve.loss);
     }
-    let beta = document
-        .described
-        .as_ref()
-        .and_then(|described| described.beta)
-        .or_else(|| memory(&document.spec));
+    // What a worker's own optimizer remembers is known from the worker alone.
+    let beta = memory(&document.spec).or_else(|| document.described.as_ref()?.beta);
     increasing(&document.learning_rates, |step| format!("step {step}"))?;
     Ok(Curves {
         learning_rates: document.learning_rates,

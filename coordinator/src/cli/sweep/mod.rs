@@ -229,7 +229,8 @@ fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, T
             })
             .collect();
         let (width, colour) = terminal::stderr_style();
-        terminal::say(&terminal::hyperparameters(&all, width, colour));
+        let batch = document.effective_batch_size;
+        terminal::say(&terminal::hyperparameters(&all, batch, width, colour));
     }
     Ok(exit::OK)
 }

@@ -52,6 +52,8 @@ pub fn request(
             replicas,
             overlap_decades: 1.0,
             workers: segments.unwrap_or(1) * replicas.unwrap_or(1),
+            updates_per_step: 1,
+            largest_lr_ratio: 1.0,
         },
         stop: StopRule {
             threshold: 4.0,

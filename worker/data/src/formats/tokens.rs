@@ -37,7 +37,7 @@ pub(crate) fn read(bytes: &Bytes, dtype: Dtype, context: usize) -> Result<(Array
         ));
     }
     let tokens = bytes.len() / size;
-    let samples = (tokens - 1) / context;
+    let samples = tokens.saturating_sub(1) / context;
     if samples == 0 {
         return Err(Defect::new(
             format!(

@@ -178,7 +178,10 @@ fn the_default_names_may_be_given_where_there_is_nothing_to_choose() {
 #[test]
 fn targets_that_are_the_inputs_share_their_memory() {
     let dataset = load_keys("deflated.npz", &["inputs"], "inputs").unwrap();
-    let (inputs, targets) = (&dataset.inputs()[0].parts()[0], &dataset.targets().parts()[0]);
+    let (inputs, targets) = (
+        &dataset.inputs()[0].parts()[0],
+        &dataset.targets().parts()[0],
+    );
     assert_eq!(inputs.bytes().as_ptr(), targets.bytes().as_ptr());
 }
 

@@ -22,7 +22,10 @@ fn assert_is_the_example(dataset: &Dataset) {
     assert_eq!(samples, [2, 1, 3]);
     let expected: Vec<f32> = (0..36u8).map(f32::from).collect();
     assert_eq!(elements(inputs, f32::from_le_bytes), expected);
-    assert_eq!(elements(dataset.targets(), i64::from_le_bytes), [0, 1, 2, 0, 1, 2]);
+    assert_eq!(
+        elements(dataset.targets(), i64::from_le_bytes),
+        [0, 1, 2, 0, 1, 2]
+    );
 }
 
 #[test]
@@ -56,16 +59,31 @@ fn inputs_and_targets_may_be_cut_in_other_places() {
         ..shards("x-*.npy")
     };
     let error = load(&short).unwrap_err();
-    assert!(error.message.contains("`inputs` has 6 samples but `targets` has 3"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("`inputs` has 6 samples but `targets` has 3"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_sample_is_found_in_its_part() {
     let dataset = load(&shards("part-*.npz")).unwrap();
-    let places: Vec<_> = (0..7).map(|sample| dataset.targets().locate(sample)).collect();
+    let places: Vec<_> = (0..7)
+        .map(|sample| dataset.targets().locate(sample))
+        .collect();
     assert_eq!(
         places,
-        [Some((0, 0)), Some((0, 1)), Some((1, 0)), Some((2, 0)), Some((2, 1)), Some((2, 2)), None]
+        [
+            Some((0, 0)),
+            Some((0, 1)),
+            Some((1, 0)),
+            Some((2, 0)),
+            Some((2, 1)),
+            Some((2, 2)),
+            None
+        ]
     );
     let outside = dataset.targets().first_outside(&(0..2), -100).unwrap();
     assert_eq!((outside.sample, outside.label), (2, 2));
@@ -83,22 +101,43 @@ fn shards_that_do_not_fit_are_both_named() {
         }
     }
     let error = error("other-00[03].npz");
-    assert!(error.message.contains("other-003.npz` has 5 samples of `targets` but 6 of `inputs`"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("other-003.npz` has 5 samples of `targets` but 6 of `inputs`"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_pattern_without_files_and_a_missing_shard_are_named() {
     let error = error("none-*.npz");
     assert_eq!(error.field, "data");
-    assert!(error.message.contains("none-*.npz` matches no file"), "{error}");
+    assert!(
+        error.message.contains("none-*.npz` matches no file"),
+        "{error}"
+    );
+    let error = load(&shards("none/part-*.npz")).unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("is in a folder that cannot be read: No such file"),
+        "{error}"
+    );
     let error = load(&shards("part-{000..003}.npz")).unwrap_err();
-    assert!(error.message.contains("part-003.npz` cannot be read"), "{error}");
+    assert!(
+        error.message.contains("part-003.npz` cannot be read"),
+        "{error}"
+    );
     let error = load(&shards("part-000.{npz,npy}")).unwrap_err();
     assert!(error.remedy.contains("{000..003}"), "{error}");
     let error = load(&shards("part-[0.npz")).unwrap_err();
     assert!(error.message.contains("is no pattern"), "{error}");
     let error = load(&shards("part-000.*")).unwrap_err();
-    assert!(error.message.contains("is a .safetensors file, but"), "{error}");
+    assert!(
+        error.message.contains("is a .safetensors file, but"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -132,8 +171,59 @@ fn tokens_stay_within_their_file() {
         ..source(&folder.path().join("?.bin"))
     })
     .unwrap();
-    assert_eq!(elements(&dataset.inputs()[0], u16::from_le_bytes), [1, 2, 5, 6]);
-    assert_eq!(elements(dataset.targets(), u16::from_le_bytes), [2, 3, 6, 7]);
+    assert_eq!(
+        elements(&dataset.inputs()[0], u16::from_le_bytes),
+        [1, 2, 5, 6]
+    );
+    assert_eq!(
+        elements(dataset.targets(), u16::from_le_bytes),
+        [2, 3, 6, 7]
+    );
+}
+
+#[test]
+fn a_range_keeps_the_order_of_its_numbers_and_a_pattern_that_of_the_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 8..=11_u16 {
+        let bytes: Vec<u8> = [number, 0].into_iter().flat_map(u16::to_le_bytes).collect();
+        std::fs::write(folder.path().join(format!("p-{number}.bin")), bytes).unwrap();
+    }
+    for (pattern, expected) in [
+        ("p-{8..11}.bin", &[8, 9, 10, 11][..]),
+        ("p-*.bin", &[10, 11, 8, 9]),
+        // 10 is matched with 0 and with 1, and there once.
+        ("p-*{0..1}*.bin", &[10, 11]),
+    ] {
+        let dataset = load(&Source {
+            context: 1,
+            ..source(&folder.path().join(pattern))
+        })
+        .unwrap();
+        assert_eq!(
+            elements(&dataset.inputs()[0], u16::from_le_bytes),
+            expected,
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
+fn tables_of_other_columns_are_both_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [("t-0.csv", "x,z,y\n1,2,3\n"), ("t-1.csv", "z,x,y\n1,2,3\n")] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let error = load(&Source {
+        target_column: "y".to_owned(),
+        ..source(&folder.path().join("t-*.csv"))
+    })
+    .unwrap_err();
+    for fragment in [
+        "t-1.csv` has the column `z` where `",
+        "t-0.csv` has `x`, as column 1",
+    ] {
+        assert!(error.message.contains(fragment), "{error}");
+    }
 }
 
 #[test]
@@ -143,6 +233,12 @@ fn classes_of_tables_are_those_of_all_files() {
         ..shards("table-*.csv")
     })
     .unwrap();
-    assert_eq!(elements(dataset.targets(), i64::from_le_bytes), [1, 2, 0, 1]);
-    assert_eq!(elements(&dataset.inputs()[0], f32::from_le_bytes), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(
+        elements(dataset.targets(), i64::from_le_bytes),
+        [1, 2, 0, 1]
+    );
+    assert_eq!(
+        elements(&dataset.inputs()[0], f32::from_le_bytes),
+        [1.0, 2.0, 3.0, 4.0]
+    );
 }

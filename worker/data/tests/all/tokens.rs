@@ -22,7 +22,10 @@ fn targets_are_the_tokens_that_follow_and_each_is_predicted_once() {
     let tokens = |range: std::ops::Range<u16>| range.map(|n| n * 7_000).collect::<Vec<_>>();
     assert_eq!(elements(inputs, u16::from_le_bytes), tokens(0..9));
     let targets = dataset.targets();
-    assert_eq!((targets.shape(), targets.dtype()), (&[3, 3][..], Dtype::U16));
+    assert_eq!(
+        (targets.shape(), targets.dtype()),
+        (&[3, 3][..], Dtype::U16)
+    );
     assert_eq!(elements(targets, u16::from_le_bytes), tokens(1..10));
 }
 
@@ -31,7 +34,10 @@ fn what_is_too_short_for_a_sample_is_left_out() {
     let dataset = stream("tokens_u32.bin", "u32", 4).unwrap();
     assert_eq!(dataset.inputs()[0].shape(), [2, 4]);
     let targets = elements(dataset.targets(), u32::from_le_bytes);
-    assert_eq!(targets, (1..9).map(|n| n * 400_000_000).collect::<Vec<u32>>());
+    assert_eq!(
+        targets,
+        (1..9).map(|n| n * 400_000_000).collect::<Vec<u32>>()
+    );
     assert_eq!(stream("tokens_u32.bin", "u32", 9).unwrap().samples(), 1);
 }
 
@@ -56,14 +62,22 @@ fn inputs_and_targets_share_the_memory_of_the_file() {
 #[test]
 fn a_stream_that_does_not_fit_is_named_with_the_remedy() {
     let error = stream("tokens_u16.bin", "u16", 10).unwrap_err();
-    assert!(error.message.contains("has 10 tokens, but a sample of `context` 10"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("has 10 tokens, but a sample of `context` 10"),
+        "{error}"
+    );
     assert!(error.remedy.contains("smaller `context`"), "{error}");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.bin");
     std::fs::write(&path, [1; 11]).unwrap();
     let error = load(&source(&path)).unwrap_err();
-    assert!(error.message.contains("ends within a token: its 11 bytes"), "{error}");
+    assert!(
+        error.message.contains("ends within a token: its 11 bytes"),
+        "{error}"
+    );
     assert!(error.remedy.contains("`token_dtype`"), "{error}");
 
     let error = stream("tokens_u16.bin", "i64", 3).unwrap_err();

@@ -1,30 +1,16 @@
-// What PyTorch's optimizers use and tch does not reach: the scalar arguments of in-place additions,
-// the switch for deterministic kernels, and the buffers of TorchScript modules. Each function returns 0, or 1 and the reason in `error`,
-// a buffer of `length` bytes. Tensors are tch's own pointers.
+// TorchScript modules, for what tch does not reach: their buffers, and saving them to memory.
 
-#include <ATen/Context.h>
-#include <ATen/core/Tensor.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 
-#include <cstdio>
-#include <exception>
 #include <istream>
+#include <sstream>
 #include <streambuf>
 #include <string>
 
-namespace {
+#include "guarded.h"
 
-template <typename Body>
-int guarded(char* error, size_t length, Body body) {
-  try {
-    body();
-    return 0;
-  } catch (const std::exception& thrown) {
-    std::snprintf(error, length, "%s", thrown.what());
-    return 1;
-  }
-}
+namespace {
 
 // Reads bytes where they are, without a copy of them.
 struct Bytes : std::streambuf {
@@ -47,32 +33,6 @@ struct Bytes : std::streambuf {
 }  // namespace
 
 extern "C" {
-
-// self += alpha * other
-int rangefinder_add(at::Tensor* self, const at::Tensor* other, double alpha, char* error,
-                    size_t length) {
-  return guarded(error, length, [&] { self->add_(*other, alpha); });
-}
-
-// self += value * first * second
-int rangefinder_addcmul(at::Tensor* self, const at::Tensor* first, const at::Tensor* second,
-                        double value, char* error, size_t length) {
-  return guarded(error, length, [&] { self->addcmul_(*first, *second, value); });
-}
-
-// self += value * first / second
-int rangefinder_addcdiv(at::Tensor* self, const at::Tensor* first, const at::Tensor* second,
-                        double value, char* error, size_t length) {
-  return guarded(error, length, [&] { self->addcdiv_(*first, *second, value); });
-}
-
-// Chooses deterministic kernels where libtorch has them, and warns where it has none.
-int rangefinder_set_deterministic(bool on, char* error, size_t length) {
-  return guarded(error, length, [&] {
-    at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/true);
-    at::globalContext().setDeterministicCuDNN(on);
-  });
-}
 
 // Loads a TorchScript module on the CPU.
 int rangefinder_script_load(const char* bytes, size_t count, torch::jit::Module** module, char* error,
@@ -98,14 +58,14 @@ int rangefinder_script_state(const torch::jit::Module* module, void* context,
   });
 }
 
-// Writes the module as a file.
+// Calls `write` with the bytes of the module's file.
 int rangefinder_script_save(const torch::jit::Module* module, void* context,
-                            void (*write)(void*, const void*, size_t), char* error, size_t length) {
+                            void (*write)(void*, const char*, size_t), char* error, size_t length) {
   return guarded(error, length, [&] {
-    module->save([&](const void* bytes, size_t count) {
-      write(context, bytes, count);
-      return count;
-    });
+    std::ostringstream file;
+    module->save(file);
+    const std::string bytes = file.str();
+    write(context, bytes.data(), bytes.size());
   });
 }
 
