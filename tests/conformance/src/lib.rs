@@ -115,3 +115,35 @@ pub async fn run(subject: &Subject, filter: &str, mut each: impl FnMut(&Verdict)
     }
     verdicts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_is_explained_where_people_read_what_a_worker_must_do() {
+        let page = include_str!("../../../docs/workers.md");
+        for case in cases() {
+            assert!(page.contains(&format!("| `{case}` |")), "{case}");
+        }
+    }
+
+    #[test]
+    fn the_cases_are_found_by_what_they_are_about() {
+        for word in [
+            "describe",
+            "probe",
+            "replay",
+            "stop",
+            "drain",
+            "reconnect",
+            "stale_token",
+            "hang",
+            "user_error",
+            "nan",
+            "out_of_memory",
+        ] {
+            assert!(cases().iter().any(|case| case.contains(word)), "{word}");
+        }
+    }
+}

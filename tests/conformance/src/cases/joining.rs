@@ -2,6 +2,9 @@
 
 use super::{Bench, ensure};
 use crate::coordinator::soon;
+use std::collections::HashMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 pub(super) async fn hello_says_who_the_worker_is(bench: &mut Bench<'_>) -> Result<(), String> {
     bench.start(&[])?;
@@ -19,7 +22,11 @@ pub(super) async fn hello_says_who_the_worker_is(bench: &mut Bench<'_>) -> Resul
 pub(super) async fn a_wrong_credential_ends_the_worker_with_words(
     bench: &mut Bench<'_>,
 ) -> Result<(), String> {
-    bench.start(&[("RANGEFINDER_TOKEN", "wrong-token")])?;
+    // One that tried again for ever would not end while anybody looks.
+    bench.start(&[
+        ("RANGEFINDER_TOKEN", "wrong-token"),
+        ("RANGEFINDER_RECONNECT_SECONDS", "3600"),
+    ])?;
     let worker = bench.worker()?;
     let code = worker.end().await?;
     ensure(!matches!(code, Some(0) | None), || {
@@ -35,6 +42,25 @@ pub(super) async fn a_wrong_credential_ends_the_worker_with_words(
     ensure(!words.contains("wrong-token"), || {
         "the credential is shown".to_owned()
     })
+}
+
+/// Two that connected again and again would take the name from each other for ever.
+pub(super) async fn a_worker_that_was_replaced_ends(bench: &mut Bench<'_>) -> Result<(), String> {
+    let connection = bench.joined(&[]).await?;
+    let details = ErrorDetails::with_error_info("REPLACED", "rangefinder", HashMap::new());
+    let replaced =
+        Status::with_error_details(Code::Aborted, "another process joined as w0", details);
+    connection.cut(replaced).await?;
+    let Some(worker) = bench.worker.as_mut() else {
+        return Err("no worker was started".to_owned());
+    };
+    tokio::select! {
+        code = worker.end() => {
+            let code = code?;
+            ensure(!matches!(code, Some(0) | None), || format!("exit code {code:?}"))
+        }
+        _ = bench.coordinator.accept() => Err("it connected again".to_owned()),
+    }
 }
 
 pub(super) async fn the_worker_ends_with_its_standard_input(

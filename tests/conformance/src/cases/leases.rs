@@ -46,7 +46,7 @@ async fn next_runs(
     }
 }
 
-pub(super) async fn a_stopped_task_is_dropped_and_the_next_one_runs(
+pub(super) async fn stop_drops_the_task_and_the_next_one_runs(
     bench: &mut Bench<'_>,
 ) -> Result<(), String> {
     let mut connection = busy(bench, 1, &[]).await?;
@@ -60,7 +60,7 @@ pub(super) async fn a_stopped_task_is_dropped_and_the_next_one_runs(
     next_runs(bench, &mut connection, 2).await
 }
 
-pub(super) async fn a_stale_lease_is_dropped_quietly(bench: &mut Bench<'_>) -> Result<(), String> {
+pub(super) async fn a_stale_token_is_dropped_quietly(bench: &mut Bench<'_>) -> Result<(), String> {
     let mut connection = busy(bench, 1, &[]).await?;
     // Heartbeats are answered with what is wanted: first this lease, then none.
     connection.desire(&[1]).await?;

@@ -9,7 +9,7 @@ use tonic::Status;
 
 const STEPS: u64 = 300;
 
-pub(super) async fn a_lost_connection_loses_nothing(bench: &mut Bench<'_>) -> Result<(), String> {
+pub(super) async fn a_reconnect_loses_nothing(bench: &mut Bench<'_>) -> Result<(), String> {
     let spec = (bench.subject.spec)(Ordinary);
     let mut connection = bench.joined(&[]).await?;
     let (undisturbed, _) = run(&mut connection, task(1, spec.clone(), 0, STEPS)).await?;

@@ -10,7 +10,7 @@ use rangefinder_proto::v1::connect_response::Message as ToWorker;
 /// A learning rate beyond anything: the weights are lost with the first step.
 const ABSURD: f64 = 1e30;
 
-pub(super) async fn a_users_mistake_comes_back_with_its_field_and_a_remedy(
+pub(super) async fn a_user_error_comes_back_with_its_field_and_a_remedy(
     bench: &mut Bench<'_>,
 ) -> Result<(), String> {
     let trainer = Some((bench.subject.spec)(Scenario::UserError));
@@ -63,7 +63,7 @@ pub(super) async fn running_out_of_memory_is_a_kind_of_its_own_and_names_the_bat
     )
 }
 
-pub(super) async fn a_loss_that_is_not_finite_is_reported_and_ends_the_task(
+pub(super) async fn a_nan_loss_is_reported_and_ends_the_task(
     bench: &mut Bench<'_>,
 ) -> Result<(), String> {
     let mut connection = bench.joined(&[]).await?;

@@ -87,7 +87,7 @@ pub(super) async fn a_task_reports_exactly_its_steps_and_rates(
     )
 }
 
-pub(super) async fn a_task_run_again_gives_the_same_bits_also_in_another_process(
+pub(super) async fn replay_of_a_task_gives_the_same_bits_also_in_another_process(
     bench: &mut Bench<'_>,
 ) -> Result<(), String> {
     let spec = (bench.subject.spec)(Ordinary);
