@@ -211,6 +211,8 @@ class Loop:
         for step in range(batches):
             begun = time.perf_counter()
             loss, _ = self.loss(step)
+            if loss is None:
+                raise mistake("entry", f"the data end after {step} batches", "return data that can be read again")
             self.update(loss, 0.0)
             losses.append(loss.item())
             seconds.append(time.perf_counter() - begun)
