@@ -24,8 +24,7 @@ pub(crate) fn run(
     batches: u32,
     device: Device,
 ) -> Result<Probed, Failure> {
-    measure(samples, run, batches.max(2), device)
-        .map_err(|error| failure::training(&error, recipe.batch_size))
+    measure(samples, run, batches.max(2), device).map_err(|error| recipe.trouble(&error))
 }
 
 fn measure(

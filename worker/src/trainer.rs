@@ -111,7 +111,7 @@ impl Loaded {
         replica: u32,
         resident_limit_bytes: usize,
     ) -> Result<Run, Failure> {
-        let trouble = |error: TchError| failure::training(&error, self.recipe.batch_size);
+        let trouble = |error: TchError| self.recipe.trouble_before(&error);
         if device.is_cuda() {
             // Its search for the fastest kernel may choose another one in each process.
             Cuda::cudnn_set_benchmark(false);
@@ -155,15 +155,16 @@ impl Trainer for TorchTrainer {
         let parameters: Vec<v1::Parameter> = run
             .model
             .parameters
+            .slots()
             .iter()
-            .map(|parameter| v1::Parameter {
-                name: parameter.name.clone(),
-                shape: parameter.tensor.size(),
+            .map(|slot| v1::Parameter {
+                name: slot.name().to_owned(),
+                shape: slot.weights().size(),
             })
             .collect();
         Ok(v1::Described {
             lease_token: 0,
-            parameter_count: run.parameters.count(),
+            parameter_count: run.model.parameters.count(),
             parameters,
             initial_loss,
             optimizer: loaded.recipe.optimizer.algorithm.name().to_owned(),

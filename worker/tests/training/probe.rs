@@ -103,7 +103,7 @@ fn running_out_of_memory_is_named_with_batch_size_and_remedy_and_the_trainer_liv
         failure.message
     );
     assert!(
-        failure.message.contains("smaller batch_size"),
+        failure.message.contains("use a smaller model"),
         "{}",
         failure.message
     );
