@@ -78,6 +78,7 @@ pub(crate) fn first_evaluation(recipe: &Recipe, run: &mut Run) -> Result<Option<
 }
 
 /// The value of a loss of some data, which the specification names in `field`.
+#[expect(clippy::disallowed_methods, reason = "a description waits")]
 fn finite(recipe: &Recipe, loss: &Tensor, field: &str, of: &str) -> Result<f64, Failure> {
     let value = loss.f_reshape([]).and_then(|loss| loss.f_double_value(&[]));
     let value = value.map_err(|error| recipe.trouble(&error))?;
@@ -101,6 +102,7 @@ fn check_evaluation(
     if recipe.loss.takes_classes() {
         other.check_labels(classes, recipe.loss.ignore_index)?;
     }
+    let _forward = run.forward().map_err(|error| recipe.trouble(&error))?;
     for batch in run.evaluation_batches() {
         let output = tch::no_grad(|| forward(recipe, other, run, batch))?;
         recipe

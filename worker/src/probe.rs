@@ -8,7 +8,6 @@ use rangefinder_session::trainer::Failure;
 use tch::{Cuda, Device, Kind, TchError, Tensor};
 
 use crate::device;
-use crate::failure;
 use crate::parameters::Gradients;
 use crate::recipe::Recipe;
 use crate::run::Run;
@@ -27,6 +26,7 @@ pub(crate) fn run(
     measure(samples, run, batches.max(2), device).map_err(|error| recipe.trouble(&error))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a probe times whole steps")]
 fn measure(
     samples: &Samples,
     run: &mut Run,
@@ -107,6 +107,7 @@ impl GradientSum {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a probe waits between its steps")]
 fn total(tensor: &Tensor) -> Result<f64, TchError> {
     tensor.f_sum(Kind::Double)?.f_double_value(&[])
 }

@@ -293,6 +293,11 @@ fn optimizer(recipe: &Recipe, model: &Model) -> Result<Optimizer, Failure> {
     Ok(optimizer)
 }
 
+/// The losses of steps, in one copy.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the only wait of a step, which `Run::flush` counts"
+)]
 fn read(waiting: &[(StepLoss, Tensor)]) -> Result<Vec<f64>, TchError> {
     match waiting {
         [] => Ok(Vec::new()),

@@ -165,11 +165,13 @@ int rangefinder_upload(const at::Tensor* host, int index, at::Tensor** copy, cha
   });
 }
 
-// Chooses deterministic kernels where libtorch has them, and warns where it has none.
+// Chooses deterministic kernels where libtorch has them, and warns where it has none. Memory is not
+// filled before it is written, as PyTorch does it to find what reads it too early.
 int rangefinder_set_deterministic(bool on, char* error, size_t length) {
   return guarded(error, length, [&] {
     at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/true);
     at::globalContext().setDeterministicCuDNN(on);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
   });
 }
 }

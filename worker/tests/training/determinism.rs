@@ -121,6 +121,20 @@ fn a_step_has_the_same_batch_and_noise_wherever_the_task_begins() {
 }
 
 #[test]
+fn several_threads_add_gradients_up_in_one_order() {
+    let spec = v1::TrainerSpec {
+        batch_size: 1024,
+        threads: 2,
+        ..spec("unusual/picks.pt", "sgd")
+    };
+    let run = || bits(&losses(&mut trainer(), &spec, 40, 100));
+    let first = run();
+    for _ in 0..4 {
+        assert_eq!(run(), first);
+    }
+}
+
+#[test]
 fn replicas_and_seeds_differ() {
     let spec = v1::TrainerSpec {
         shuffle: true,
