@@ -6,6 +6,7 @@ use rangefinder_session::trainer::Failure;
 use tch::{TchError, Tensor};
 
 use crate::failure;
+use crate::foreign;
 use crate::samples::{Batch, Samples};
 
 /// Whether there are images to vary, and large enough ones.
@@ -54,8 +55,7 @@ pub(crate) fn check(augmentation: Augmentation, samples: &Samples) -> Result<(),
     }
 }
 
-/// Varies the images of a batch by its place in the order, one a global step unless several are
-/// accumulated: all inputs of four dimensions, an image and its
+/// Varies the images of a batch by its place in the order: all inputs of four dimensions, an image and its
 /// mask alike. Targets stay as they are.
 pub(crate) fn apply(
     augmentation: Augmentation,
@@ -103,9 +103,7 @@ fn vary(
     }
     let device = images.device();
     let index = |places: &[i64], shape: [i64; 4]| {
-        Tensor::f_from_slice(places)?
-            .f_reshape(shape)?
-            .f_to_device(device)
+        foreign::upload(&Tensor::f_from_slice(places)?.f_reshape(shape)?, device)
     };
     let mut varied = images.shallow_clone();
     if zeros > 0 {

@@ -24,14 +24,14 @@ pub(crate) fn first_loss(
     other: Option<&Samples>,
     run: &mut Run,
 ) -> Result<f64, Failure> {
-    if run.model.parameters.is_empty() {
+    if run.model.parameters.slots().is_empty() {
         return Err(failure::user(
             "model",
             "the model has no trainable parameters",
             "save it with parameters that require a gradient, and not frozen by torch.jit.freeze",
         ));
     }
-    let training = |error: &TchError| failure::training(error, recipe.batch_size);
+    let training = |error: &TchError| recipe.trouble(error);
     let batch = run.batch(samples, 0).map_err(|error| training(&error))?;
     let autocast = run.forward().map_err(|error| training(&error))?;
     let output = forward(recipe, samples, run, &batch)?;
@@ -72,15 +72,16 @@ pub(crate) fn first_loss(
 /// A user's failure when it is not a finite number.
 pub(crate) fn first_evaluation(recipe: &Recipe, run: &mut Run) -> Result<Option<f64>, Failure> {
     run.evaluate()
-        .map_err(|error| failure::training(&error, recipe.batch_size))?
+        .map_err(|error| recipe.trouble(&error))?
         .map(|loss| finite(recipe, &loss, "eval_data", "the evaluation data"))
         .transpose()
 }
 
 /// The value of a loss of some data, which the specification names in `field`.
+#[expect(clippy::disallowed_methods, reason = "a description waits")]
 fn finite(recipe: &Recipe, loss: &Tensor, field: &str, of: &str) -> Result<f64, Failure> {
     let value = loss.f_reshape([]).and_then(|loss| loss.f_double_value(&[]));
-    let value = value.map_err(|error| failure::training(&error, recipe.batch_size))?;
+    let value = value.map_err(|error| recipe.trouble(&error))?;
     if value.is_finite() {
         return Ok(value);
     }
@@ -101,6 +102,7 @@ fn check_evaluation(
     if recipe.loss.takes_classes() {
         other.check_labels(classes, recipe.loss.ignore_index)?;
     }
+    let _forward = run.forward().map_err(|error| recipe.trouble(&error))?;
     for batch in run.evaluation_batches() {
         let output = tch::no_grad(|| forward(recipe, other, run, batch))?;
         recipe
@@ -122,7 +124,7 @@ fn forward(
     }
     run.model.forward(&arguments).map_err(|error| {
         if failure::is_out_of_memory(&error) {
-            return failure::training(&error, recipe.batch_size);
+            return recipe.trouble(&error);
         }
         let reason = failure::sentence(&error);
         let arrays: Vec<&Column> = match recipe.loss.criterion {

@@ -60,7 +60,7 @@ impl Evaluation {
                 Ok((samples.batch(&indices, kinds, device)?, weight))
             })
             .collect::<Result<Vec<_>, TchError>>()
-            .map_err(|error| failure::training(&error, recipe.batch_size))?;
+            .map_err(|error| failure::evaluating(&error, recipe.batch_size, asked.batches))?;
         Ok(Self {
             samples: batches.iter().map(|(_, weight)| weight).sum(),
             batches,

@@ -33,35 +33,73 @@ pub(crate) fn data(error: DataError) -> Failure {
     user(error.field, error.message, error.remedy)
 }
 
-/// An error of libtorch while training with batches of `batch_size`: out of memory, or the worker's.
-pub(crate) fn training(error: &TchError, batch_size: u32) -> Failure {
-    let message = sentence(error);
-    if is_out_of_memory(error) {
-        let remedy = remedy(batch_size);
-        Failure {
-            kind: FailureKind::OutOfMemory,
-            message: format!("out of memory with batch_size {batch_size}: {message}; {remedy}"),
-            fields: vec![FieldError {
-                field: "batch_size".to_owned(),
-                message: format!("a step with batch_size {batch_size} does not fit into memory"),
-                remedy,
-            }],
-        }
+/// What helps where no smaller batch does.
+const SMALLER_MODEL: &str = "use a smaller model, or a device with more memory";
+
+/// An error of libtorch while training with `accumulate` batches a step: out of memory, or the worker's.
+pub(crate) fn training(error: &TchError, batch_size: u32, accumulate: u32) -> Failure {
+    let remedy = if batch_size < 2 {
+        SMALLER_MODEL.to_owned()
     } else {
-        worker(format!("libtorch failed: {message}"))
-    }
+        // The same steps from smaller batches.
+        format!(
+            "use a smaller batch_size with accumulate, such as --batch-size {} --accumulate {}, for \
+             steps over about as many samples; or a smaller model, or a device with more memory",
+            batch_size / 2,
+            accumulate.saturating_mul(2)
+        )
+    };
+    let what = format!("a step with batch_size {batch_size} does not fit into memory");
+    or_out_of_memory(
+        error,
+        &format!("with batch_size {batch_size}"),
+        what,
+        remedy,
+    )
 }
 
-/// What to do about a batch that does not fit: the same steps from smaller batches.
-fn remedy(batch_size: u32) -> String {
-    if batch_size < 2 {
-        return "use a smaller model, or a device with more memory".to_owned();
+/// The same before the first batch: weights and what goes with them do not fit, whatever the batches.
+pub(crate) fn building(error: &TchError, batch_size: u32) -> Failure {
+    let when =
+        format!("before the first batch (of batch_size {batch_size}, which is not to blame)");
+    let what = "the weights alone do not fit into memory".to_owned();
+    or_out_of_memory(error, &when, what, SMALLER_MODEL.to_owned())
+}
+
+/// The same while `batches` batches of an evaluation are put on the device, where they stay.
+pub(crate) fn evaluating(error: &TchError, batch_size: u32, batches: u32) -> Failure {
+    let all = format!("{batches} eval_batches of batch_size {batch_size}");
+    let remedy = format!(
+        "use fewer eval_batches, all of which are kept in memory, such as {}, or a smaller batch_size",
+        batches.div_ceil(2)
+    );
+    let when = format!("with {all}");
+    let mut failure = or_out_of_memory(
+        error,
+        &when,
+        format!("{all} do not fit into memory"),
+        remedy,
+    );
+    for field in &mut failure.fields {
+        field.field = "eval_batches".to_owned();
     }
-    format!(
-        "use a smaller batch_size with accumulate, such as --batch-size {} with twice the --accumulate, \
-         for steps over as many samples; or a smaller model, or a device with more memory",
-        batch_size / 2
-    )
+    failure
+}
+
+fn or_out_of_memory(error: &TchError, when: &str, what: String, remedy: String) -> Failure {
+    let reason = sentence(error);
+    if !is_out_of_memory(error) {
+        return worker(format!("libtorch failed: {reason}"));
+    }
+    Failure {
+        kind: FailureKind::OutOfMemory,
+        message: format!("out of memory {when}: {reason}; {remedy}"),
+        fields: vec![FieldError {
+            field: "batch_size".to_owned(),
+            message: what,
+            remedy,
+        }],
+    }
 }
 
 /// Whether libtorch, its allocators or CUDA ran out of memory. They have no error code of their
@@ -73,7 +111,11 @@ pub(crate) fn is_out_of_memory(error: &TchError) -> bool {
         "can't allocate memory",
         "not enough memory",
         "ALLOC_FAILED",
+        "ALLOCATION_FAILED",
         "std::bad_alloc",
+        // More bytes than any number of them can say.
+        "Storage size calculation overflowed",
+        "numel: integer multiplication overflow",
     ]
     .iter()
     .any(|sign| text.contains(sign))
@@ -137,20 +179,50 @@ mod tests {
             "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 1 GiB",
             "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
         ] {
-            let failure = training(&TchError::Torch(text.to_owned()), 4096);
-            assert_eq!(failure.kind, FailureKind::OutOfMemory);
-            assert!(
-                failure.message.contains("batch_size 4096"),
-                "{}",
-                failure.message
+            let error = TchError::Torch(text.to_owned());
+            let named = |failure: Failure, field: &str, parts: [&str; 2]| {
+                assert_eq!(failure.kind, FailureKind::OutOfMemory);
+                assert_eq!(failure.fields[0].field, field);
+                for part in parts {
+                    assert!(failure.message.contains(part), "{failure:?}");
+                }
+            };
+            named(
+                training(&error, 4096, 3),
+                "batch_size",
+                ["batch_size 4096", "--batch-size 2048 --accumulate 6,"],
             );
-            assert!(
-                failure
-                    .message
-                    .contains("--batch-size 2048 with twice the --accumulate"),
-                "{}",
-                failure.message
+            named(
+                training(&error, 1, 8),
+                "batch_size",
+                ["batch_size 1:", "use a smaller model"],
             );
+            named(
+                building(&error, 4096),
+                "batch_size",
+                [
+                    "batch_size 4096, which is not to blame",
+                    "use a smaller model",
+                ],
+            );
+            named(
+                evaluating(&error, 4096, 7),
+                "eval_batches",
+                ["7 eval_batches of batch_size 4096", "such as 4,"],
+            );
+        }
+    }
+
+    #[test]
+    fn any_other_error_is_the_workers_own() {
+        let error = TchError::Torch("CUDA error: an illegal memory access".to_owned());
+        for failure in [
+            training(&error, 8, 1),
+            building(&error, 8),
+            evaluating(&error, 8, 1),
+        ] {
+            assert_eq!(failure.kind, FailureKind::Worker);
+            assert!(failure.fields.is_empty());
         }
     }
 }

@@ -1,14 +1,14 @@
-//! The trainable parameters of a model, and their gradients.
+//! The parameters of a model, which of them are trained, and their gradients.
 
 use tch::{Kind, TchError, Tensor};
 
 use crate::foreign;
 
-/// A trainable parameter as the model names it.
-pub struct Named {
+/// A tensor as the model names it.
+pub(crate) struct Named {
     /// PyTorch's dotted name.
     pub name: String,
-    /// The leaf that the model's forward reads; requires a gradient.
+    /// The very one that the model's forward reads.
     pub tensor: Tensor,
 }
 
@@ -23,7 +23,8 @@ pub(crate) struct Slot {
     len: u64,
 }
 
-/// All trainable parameters of a model; tied ones count once.
+/// The parameters of a model; tied ones count once, under their first name, as in PyTorch's
+/// `named_parameters`.
 pub(crate) struct Parameters {
     slots: Vec<Slot>,
 }
@@ -56,12 +57,32 @@ impl Parameters {
         Ok(Self { slots })
     }
 
+    /// Keeps those to be trained: the ones that require a gradient, but for those that are to be frozen,
+    /// which stop to.
+    pub(crate) fn freeze(&mut self, frozen: impl Fn(&str) -> bool) -> Result<(), TchError> {
+        for slot in &mut self.slots {
+            if frozen(&slot.name) {
+                for leaf in &slot.leaves {
+                    let _ = leaf.f_set_requires_grad(false)?;
+                }
+            }
+            slot.leaves.retain(Tensor::requires_grad);
+        }
+        self.slots.retain(|slot| !slot.leaves.is_empty());
+        Ok(())
+    }
+
+    /// Their names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.slots.iter().map(|slot| slot.name.clone()).collect()
+    }
+
     /// One slot for each parameter, in the order of the model's names.
     pub(crate) fn slots(&self) -> &[Slot] {
         &self.slots
     }
 
-    /// Trainable weights in all; tied ones count once.
+    /// Weights in all; tied ones count once.
     pub(crate) fn count(&self) -> u64 {
         self.slots.iter().map(|slot| slot.len).sum()
     }
@@ -94,9 +115,28 @@ impl Slot {
         self.kind
     }
 
+    /// Whether all of the memory from the first weight to the last is theirs, in whatever order. The
+    /// fused optimizers walk the memory.
+    pub(crate) fn is_dense(&self) -> bool {
+        let weights = self.weights();
+        let mut steps: Vec<(i64, i64)> = weights.stride().into_iter().zip(weights.size()).collect();
+        steps.retain(|&(_, size)| size != 1);
+        steps.sort_unstable();
+        let mut expected = 1;
+        weights.numel() == 0
+            || steps.into_iter().all(|(stride, size)| {
+                let fits = stride == expected;
+                expected *= size;
+                fits
+            })
+    }
+
     /// Whether `leaf` is one of the variables themselves, not another one over the same memory: a
     /// flag that is changed through one handle then shows through the other.
     fn contains(&self, leaf: &Tensor) -> Result<bool, TchError> {
+        if !leaf.requires_grad() {
+            return Ok(false);
+        }
         let _ = leaf.f_set_requires_grad(false)?;
         let shared = self.leaves.iter().any(|known| !known.requires_grad());
         let _ = leaf.f_set_requires_grad(true)?;
@@ -106,8 +146,12 @@ impl Slot {
     fn gradient(&self) -> Result<Option<Tensor>, TchError> {
         let mut total: Option<Tensor> = None;
         for leaf in &self.leaves {
-            let gradient = leaf.f_grad()?;
+            let mut gradient = leaf.f_grad()?;
             if gradient.defined() {
+                // Those of an embedding may be. What is not there is zero in every optimizer here.
+                if gradient.is_sparse() {
+                    gradient = gradient.f_to_dense(None, false)?;
+                }
                 total = Some(match total {
                     None => gradient,
                     Some(sum) => sum.f_add(&gradient)?,

@@ -36,9 +36,6 @@ impl Precision {
         if device.is_cuda() {
             return foreign::allow_tf32(self == Self::Tf32);
         }
-        if self == Self::Tf32 {
-            tracing::warn!("precision tf32 has no effect on a CPU: training in fp32");
-        }
         Ok(())
     }
 

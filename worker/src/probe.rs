@@ -8,7 +8,6 @@ use rangefinder_session::trainer::Failure;
 use tch::{Cuda, Device, Kind, TchError, Tensor};
 
 use crate::device;
-use crate::failure;
 use crate::parameters::Gradients;
 use crate::recipe::Recipe;
 use crate::run::Run;
@@ -24,10 +23,10 @@ pub(crate) fn run(
     batches: u32,
     device: Device,
 ) -> Result<Probed, Failure> {
-    measure(samples, run, batches.max(2), device)
-        .map_err(|error| failure::training(&error, recipe.batch_size))
+    measure(samples, run, batches.max(2), device).map_err(|error| recipe.trouble(&error))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a probe times whole steps")]
 fn measure(
     samples: &Samples,
     run: &mut Run,
@@ -108,6 +107,7 @@ impl GradientSum {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a probe waits between its steps")]
 fn total(tensor: &Tensor) -> Result<f64, TchError> {
     tensor.f_sum(Kind::Double)?.f_double_value(&[])
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rangefinder_data::{Augmentation, Source};
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Failure;
+use tch::TchError;
 
 use crate::failure;
 use crate::loss::{Criterion, Loss};
@@ -64,6 +65,8 @@ pub(crate) enum ModelSource {
 impl Recipe {
     /// Reads and checks the specification.
     pub(crate) fn parse(spec: &v1::TrainerSpec) -> Result<Self, Failure> {
+        // Before all else: a training loop of its own has no other field either.
+        let model = ModelSource::parse(spec.trainer.as_ref())?;
         if spec.batch_size == 0 {
             return Err(failure::user(
                 "batch_size",
@@ -74,7 +77,7 @@ impl Recipe {
         let data = spec.data.clone().unwrap_or_default();
         let optimizer = spec.optimizer.clone().unwrap_or_default();
         let recipe = Self {
-            model: ModelSource::parse(spec.trainer.as_ref())?,
+            model,
             data: source(data),
             loss: Loss::parse(spec)?,
             optimizer: Plan::parse(&optimizer)?,
@@ -118,6 +121,16 @@ impl Recipe {
     /// Samples in an update of the weights.
     pub(crate) fn effective_batch_size(&self) -> u64 {
         u64::from(self.batch_size) * u64::from(self.accumulate)
+    }
+
+    /// An error of libtorch while training with these batches.
+    pub(crate) fn trouble(&self, error: &TchError) -> Failure {
+        failure::training(error, self.batch_size, self.accumulate)
+    }
+
+    /// An error of libtorch before any batch.
+    pub(crate) fn trouble_before(&self, error: &TchError) -> Failure {
+        failure::building(error, self.batch_size)
     }
 }
 
@@ -224,9 +237,12 @@ impl ModelSource {
                 })
             }
             Some(Trainer::Custom(custom)) => Err(failure::user(
-                "model",
-                format!("this worker has no training loop `{}`", custom.entry),
-                "use mlp, cnn, resnet18, gpt, or the path of a TorchScript file",
+                "entry",
+                format!(
+                    "Rangefinder's own worker cannot run the training loop `{}`",
+                    custom.entry
+                ),
+                "name the program that can with `--worker-command`, or remove `entry` and name a model",
             )),
             Some(Trainer::Torchscript(_)) | None => Err(failure::user(
                 "model",

@@ -14,7 +14,7 @@ use crate::loss::Loss;
 use crate::model::Model;
 use crate::noise;
 use crate::optimizer::{Optimizer, restore};
-use crate::parameters::{Gradients, Parameters};
+use crate::parameters::Gradients;
 use crate::precision::Precision;
 use crate::recipe::Recipe;
 use crate::samples::{Batch, Kinds, Samples};
@@ -25,7 +25,6 @@ const STEPS_PER_READ: usize = 32;
 /// A task in training.
 pub(crate) struct Run {
     pub(crate) model: Model,
-    pub(crate) parameters: Parameters,
     optimizer: Optimizer,
     order: BatchOrder,
     kinds: Kinds,
@@ -38,7 +37,7 @@ pub(crate) struct Run {
     augmentation: Augmentation,
     batch_size: u32,
     /// Batches in an update of the weights.
-    accumulate: u64,
+    accumulate: u32,
     precision: Precision,
     indices: Vec<i64>,
     /// Steps whose losses are still on the device, and those losses.
@@ -71,9 +70,7 @@ impl Run {
             float,
             targets: recipe.loss.target_kind(stored, float)?,
         };
-        let parameters = Parameters::new(&model.parameters)
-            .map_err(|error| failure::training(&error, recipe.batch_size))?;
-        let optimizer = optimizer(recipe, &model, &parameters)?;
+        let optimizer = optimizer(recipe, &model)?;
         let evaluation = match (&recipe.evaluation, evaluated) {
             (Some(asked), Some(samples)) => {
                 Some(Evaluation::new(recipe, asked, samples, float, device)?)
@@ -84,7 +81,6 @@ impl Run {
             optimizer,
             evaluation,
             model,
-            parameters,
             order,
             kinds,
             loss: recipe.loss,
@@ -93,7 +89,7 @@ impl Run {
             replica,
             augmentation: recipe.augmentation,
             batch_size: recipe.batch_size,
-            accumulate: recipe.accumulate.into(),
+            accumulate: recipe.accumulate,
             precision: recipe.precision,
             indices: Vec::new(),
             waiting: Vec::new(),
@@ -133,7 +129,7 @@ impl Run {
         samples: &Samples,
         update: u64,
     ) -> Result<(Tensor, Gradients), TchError> {
-        self.parameters.clear_gradients()?;
+        self.model.parameters.clear_gradients()?;
         let all = f64::from(self.samples_of(self.window(update)));
         let mut mean: Option<Tensor> = None;
         for index in self.window(update) {
@@ -151,7 +147,7 @@ impl Run {
             });
         }
         let mean = mean.ok_or_else(|| TchError::Shape("a step without batches".to_owned()))?;
-        Ok((mean, self.parameters.gradients()?))
+        Ok((mean, self.model.parameters.gradients()?))
     }
 
     fn loss_of(&self, batch: &Batch) -> Result<Tensor, TchError> {
@@ -161,7 +157,7 @@ impl Run {
 
     /// Moves the weights. Clips the gradients in place.
     pub(crate) fn update(&mut self, gradients: &mut Gradients, lr: f64) -> Result<(), TchError> {
-        self.optimizer.step(&self.parameters, gradients, lr)
+        self.optimizer.step(&self.model.parameters, gradients, lr)
     }
 
     /// Trains one step; appends the losses that are known by now.
@@ -174,7 +170,7 @@ impl Run {
     ) -> Result<(), Failure> {
         let loss = self
             .train(samples, step, lr)
-            .map_err(|error| failure::training(&error, self.batch_size))?;
+            .map_err(|error| self.trouble(&error))?;
         let updates = self.updates(step);
         let entry = StepLoss {
             step,
@@ -203,6 +199,10 @@ impl Run {
         self.evaluation.iter().flat_map(Evaluation::batches)
     }
 
+    fn trouble(&self, error: &TchError) -> Failure {
+        failure::training(error, self.batch_size, self.accumulate)
+    }
+
     /// Updates of the weights in a global step.
     fn updates(&self, step: u64) -> Range<u64> {
         let every = self
@@ -215,7 +215,7 @@ impl Run {
     /// The batches of an update, by their places in the order: consecutive ones, which may go on from
     /// one epoch into the next.
     fn window(&self, update: u64) -> Range<u64> {
-        multiple(update, self.accumulate)
+        multiple(update, self.accumulate.into())
     }
 
     /// Samples in some batches.
@@ -227,7 +227,10 @@ impl Run {
 
     /// Global steps that see every sample at least once.
     pub(crate) fn steps_per_epoch(&self) -> u64 {
-        let updates = self.order.steps_per_epoch().div_ceil(self.accumulate);
+        let updates = self
+            .order
+            .steps_per_epoch()
+            .div_ceil(self.accumulate.into());
         updates.div_ceil(self.updates(0).end)
     }
 
@@ -251,7 +254,7 @@ impl Run {
         if !waiting.is_empty() {
             self.synchronisations += 1;
         }
-        let values = read(&waiting).map_err(|error| failure::training(&error, self.batch_size))?;
+        let values = read(&waiting).map_err(|error| self.trouble(&error))?;
         losses.extend(
             waiting
                 .into_iter()
@@ -269,14 +272,9 @@ fn multiple(index: u64, each: u64) -> Range<u64> {
 }
 
 /// The optimizer over a model's parameters, from its saved state where there is one.
-fn optimizer(
-    recipe: &Recipe,
-    model: &Model,
-    parameters: &Parameters,
-) -> Result<Optimizer, Failure> {
-    let plan = &recipe.optimizer;
-    let trainable: Vec<String> = model.parameters.iter().map(|p| p.name.clone()).collect();
-    plan.check(&trainable)?;
+fn optimizer(recipe: &Recipe, model: &Model) -> Result<Optimizer, Failure> {
+    let (plan, parameters) = (&recipe.optimizer, &model.parameters);
+    plan.check(&parameters.names())?;
     let mut optimizer = Optimizer::new(plan, parameters);
     if let Some(path) = &plan.state {
         let expected: Vec<restore::Expected<'_>> = parameters
@@ -290,11 +288,16 @@ fn optimizer(
         let memories = restore::read(path, plan, &expected, &model.all_names)?;
         optimizer
             .restore(parameters, &memories)
-            .map_err(|error| failure::training(&error, recipe.batch_size))?;
+            .map_err(|error| recipe.trouble_before(&error))?;
     }
     Ok(optimizer)
 }
 
+/// The losses of steps, in one copy.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the only wait of a step, which `Run::flush` counts"
+)]
 fn read(waiting: &[(StepLoss, Tensor)]) -> Result<Vec<f64>, TchError> {
     match waiting {
         [] => Ok(Vec::new()),

@@ -111,10 +111,16 @@ impl Samples {
         kinds: Kinds,
         device: Device,
     ) -> Result<Batch, TchError> {
-        let on_device = foreign::upload(&Tensor::f_from_slice(indices)?, device)?;
+        // Data that are on the GPU are there in all columns.
+        let on_device = match self.columns.iter().any(|column| column.resident.is_some()) {
+            true if device.is_cuda() => {
+                Some(foreign::upload(&Tensor::f_from_slice(indices)?, device)?)
+            }
+            _ => None,
+        };
         let select = |column: &Stored, kind: Kind| {
-            let selected = match &column.resident {
-                Some(resident) if device.is_cuda() => resident.f_index_select(0, &on_device)?,
+            let selected = match (&column.resident, &on_device) {
+                (Some(resident), Some(indices)) => resident.f_index_select(0, indices)?,
                 _ => foreign::upload(&column.host.select(indices)?, device)?,
             };
             column.host.convert(&selected, kind)

@@ -6,6 +6,7 @@ use rangefinder_proto::v1;
 use rangefinder_session::trainer::{Failure, StepError, StepLoss, TaskStart, Trainer};
 use tch::{Cuda, Device, TchError};
 
+use crate::precision::Precision;
 use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::{RESIDENT_LIMIT_BYTES, Samples};
@@ -68,7 +69,13 @@ impl TorchTrainer {
     fn load(&mut self, spec: &v1::TrainerSpec) -> Result<&mut Loaded, Failure> {
         let loaded = match self.loaded.take() {
             Some(loaded) if loaded.spec == *spec => loaded,
-            previous => Loaded::read(spec, previous)?,
+            previous => {
+                let loaded = Loaded::read(spec, previous)?;
+                if loaded.recipe.precision == Precision::Tf32 && self.device == Device::Cpu {
+                    tracing::warn!("precision tf32 has no effect on a CPU: training in fp32");
+                }
+                loaded
+            }
         };
         if spec.threads > 0 {
             tch::set_num_threads(i32::try_from(spec.threads).unwrap_or(i32::MAX));
@@ -111,12 +118,14 @@ impl Loaded {
         replica: u32,
         resident_limit_bytes: usize,
     ) -> Result<Run, Failure> {
-        let trouble = |error: TchError| failure::training(&error, self.recipe.batch_size);
+        let trouble = |error: TchError| self.recipe.trouble_before(&error);
         if device.is_cuda() {
             // Its search for the fastest kernel may choose another one in each process.
             Cuda::cudnn_set_benchmark(false);
-            foreign::set_deterministic(self.recipe.deterministic).map_err(trouble)?;
         }
+        // A CPU's steps are always the same bits whenever they are run.
+        let deterministic = self.recipe.deterministic || !device.is_cuda();
+        foreign::set_deterministic(deterministic).map_err(trouble)?;
         self.recipe.precision.prepare(device).map_err(trouble)?;
         self.samples
             .settle(device, resident_limit_bytes)
@@ -155,15 +164,16 @@ impl Trainer for TorchTrainer {
         let parameters: Vec<v1::Parameter> = run
             .model
             .parameters
+            .slots()
             .iter()
-            .map(|parameter| v1::Parameter {
-                name: parameter.name.clone(),
-                shape: parameter.tensor.size(),
+            .map(|slot| v1::Parameter {
+                name: slot.name().to_owned(),
+                shape: slot.weights().size(),
             })
             .collect();
         Ok(v1::Described {
             lease_token: 0,
-            parameter_count: run.parameters.count(),
+            parameter_count: run.model.parameters.count(),
             parameters,
             initial_loss,
             optimizer: loaded.recipe.optimizer.algorithm.name().to_owned(),

@@ -55,6 +55,15 @@ fn transposed_tensors_and_views_come_in_their_own_order() {
 }
 
 #[test]
+fn the_length_of_a_files_name_does_not_matter() {
+    let name = "twenty_one_characters.pt";
+    assert_eq!(name.len(), 21 + ".pt".len());
+    let tensors = named(name);
+    assert_eq!(tensors.len(), 1);
+    assert_eq!(tensors[0].1.number(), Some(3.0));
+}
+
+#[test]
 fn what_an_optimizer_remembers_is_read_in_the_order_of_its_parameters() {
     let state = OptimizerState::open(&fixture("adamw.pt")).unwrap();
     let [group] = state.groups.as_slice() else {

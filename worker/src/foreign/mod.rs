@@ -93,6 +93,7 @@ impl Aliased {
     }
 
     /// A copy of all samples on a GPU.
+    #[expect(clippy::disallowed_methods, reason = "once before the first step")]
     pub(crate) fn copy_to_gpu(&self, index: usize) -> Result<Tensor, TchError> {
         self.tensor.f_to_device(Device::Cuda(index))
     }

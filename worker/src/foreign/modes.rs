@@ -1,6 +1,7 @@
 //! How libtorch computes: in which numbers, and whether deterministically.
 
 use std::ffi::{c_char, c_int};
+use std::marker::PhantomData;
 
 use tch::{Device, TchError};
 
@@ -15,6 +16,8 @@ unsafe extern "C" {
 /// PyTorch's autocast to bfloat16, for this thread and as long as the value lives.
 pub(crate) struct Autocast {
     cuda: bool,
+    /// It must end on the thread where it began.
+    _thread: PhantomData<*const ()>,
 }
 
 impl Autocast {
@@ -23,7 +26,10 @@ impl Autocast {
         let cuda = device.is_cuda();
         // SAFETY: it takes no pointers but the buffer of `checked`. The same below.
         checked(|error, length| unsafe { rangefinder_autocast(cuda, true, error, length) })?;
-        Ok(Self { cuda })
+        Ok(Self {
+            cuda,
+            _thread: PhantomData,
+        })
     }
 }
 

@@ -59,7 +59,7 @@ impl Drawer {
     ) -> Result<Tensor, TchError> {
         let mut tensor = Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?;
         let _ = tensor.f_normal_(0.0, deviation)?;
-        self.keep(name, &tensor.f_to_device(self.device)?)
+        self.keep_drawn(name, &tensor)
     }
 
     /// A parameter with one value throughout.
@@ -100,6 +100,11 @@ impl Drawer {
     fn uniform(&mut self, name: String, shape: &[i64], bound: f64) -> Result<Tensor, TchError> {
         let mut tensor = Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?;
         let _ = tensor.f_uniform_(-bound, bound)?;
+        self.keep_drawn(name, &tensor)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "once before the first step")]
+    fn keep_drawn(&mut self, name: String, tensor: &Tensor) -> Result<Tensor, TchError> {
         self.keep(name, &tensor.f_to_device(self.device)?)
     }
 

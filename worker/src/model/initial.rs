@@ -10,6 +10,7 @@ use crate::failure;
 use crate::foreign;
 use crate::names;
 use crate::parameters::Named;
+use crate::recipe::Recipe;
 
 /// Buffers that no checkpoint may lack, by the end of their name. Others may be missing, since
 /// `state_dict` leaves out those that are registered as not persistent.
@@ -31,7 +32,7 @@ impl Initial {
     ///
     /// # Errors
     /// A user's failure that lists all missing and unknown names and all shapes that differ.
-    pub(super) fn read(path: &Path, state: &State<'_>) -> Result<Self, Failure> {
+    pub(super) fn read(path: &Path, state: &State<'_>, recipe: &Recipe) -> Result<Self, Failure> {
         let shown = path.display();
         let refuse = |error: rangefinder_checkpoint::CheckpointError| {
             let message = format!("the weights {shown}: the file {}", error.message);
@@ -57,8 +58,8 @@ impl Initial {
         let mut tensors = Vec::with_capacity(shapes.len());
         for (place, (name, _)) in shapes.into_iter().enumerate() {
             if let Some(stored) = weights.tensor(place).map_err(refuse)? {
-                let tensor = foreign::tensor(&stored)
-                    .map_err(|error| failure::worker(failure::sentence(&error)))?;
+                let tensor =
+                    foreign::tensor(&stored).map_err(|error| recipe.trouble_before(&error))?;
                 tensors.push((name, tensor));
             }
         }

@@ -28,7 +28,7 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::failure;
 use crate::loss::Classes;
 use crate::names;
-use crate::parameters::Named;
+use crate::parameters::{Parameters, Slot};
 use crate::recipe::{ModelSource, Recipe};
 use crate::samples::Samples;
 
@@ -55,8 +55,8 @@ enum Plan {
 pub(crate) struct Model {
     network: Network,
     training: bool,
-    /// Trainable parameters, in the order of PyTorch's `named_parameters`.
-    pub parameters: Vec<Named>,
+    /// Those that are trained, in the order of PyTorch's `named_parameters`.
+    pub parameters: Parameters,
     /// Names of all parameters in that order, the frozen ones too.
     pub all_names: Vec<String>,
 }
@@ -85,7 +85,9 @@ impl Blueprint {
     pub(crate) fn read(recipe: &Recipe, samples: &Samples) -> Result<Self, Failure> {
         let shape = |model: &str| one_input(model, samples);
         let plan = match &recipe.model {
-            ModelSource::TorchScript { path } => Plan::TorchScript(script::File::read(path)?),
+            ModelSource::TorchScript { path } => {
+                Plan::TorchScript(script::File::read(path, recipe)?)
+            }
             ModelSource::Mlp { hidden } => Plan::Mlp(mlp::Plan::new(
                 hidden,
                 &shape("mlp")?,
@@ -116,12 +118,12 @@ impl Blueprint {
 
     fn start_from(&mut self, path: &Path, recipe: &Recipe) -> Result<(), Failure> {
         if let Plan::TorchScript(file) = &mut self.plan {
-            return file.start_from(path);
+            return file.start_from(path, recipe);
         }
         let (_, made) = self
             .make(recipe.seed, Device::Cpu)
-            .map_err(|error| failure::training(&error, recipe.batch_size))?;
-        self.initial = Some(Initial::read(path, &made.state())?);
+            .map_err(|error| recipe.trouble_before(&error))?;
+        self.initial = Some(Initial::read(path, &made.state(), recipe)?);
         Ok(())
     }
 
@@ -131,27 +133,20 @@ impl Blueprint {
     /// # Errors
     /// A user's failure when a pattern of frozen parameters fits none; libtorch's own.
     pub(crate) fn build(&self, recipe: &Recipe, device: Device) -> Result<Model, Failure> {
-        let trouble = |error: TchError| failure::training(&error, recipe.batch_size);
+        let trouble = |error: TchError| recipe.trouble_before(&error);
         let (network, made) = self.make(recipe.seed, device).map_err(trouble)?;
         if let Some(initial) = &self.initial {
             initial.fill(&made.state()).map_err(trouble)?;
         }
-        let all_names: Vec<String> = made.parameters.iter().map(|p| p.name.clone()).collect();
+        let mut parameters = Parameters::new(&made.parameters).map_err(trouble)?;
+        let all_names = parameters.names();
         for pattern in &self.freeze {
             names::require_fit("freeze", pattern, &all_names)?;
         }
-        let mut parameters = Vec::with_capacity(made.parameters.len());
-        for parameter in made.parameters {
-            let frozen = self.freeze.iter().any(|p| names::fits(p, &parameter.name));
-            if frozen {
-                let _ = parameter
-                    .tensor
-                    .f_set_requires_grad(false)
-                    .map_err(trouble)?;
-            } else if parameter.tensor.requires_grad() {
-                parameters.push(parameter);
-            }
-        }
+        parameters
+            .freeze(|name| self.freeze.iter().any(|pattern| names::fits(pattern, name)))
+            .map_err(trouble)?;
+        require_dense(&parameters)?;
         Ok(Model {
             network,
             training: true,
@@ -218,8 +213,9 @@ impl Model {
     /// Type of the weights, which real inputs are given in.
     pub(crate) fn float_kind(&self) -> Kind {
         self.parameters
+            .slots()
             .iter()
-            .map(|parameter| parameter.tensor.kind())
+            .map(Slot::kind)
             .find(|kind| {
                 matches!(
                     kind,
@@ -243,6 +239,24 @@ impl Model {
             ))),
         }
     }
+}
+
+/// Makes sure that the fused optimizers can walk the memory of the parameters.
+fn require_dense(parameters: &Parameters) -> Result<(), Failure> {
+    let Some(slot) = parameters.slots().iter().find(|slot| !slot.is_dense()) else {
+        return Ok(());
+    };
+    let (name, weights) = (slot.name(), slot.weights());
+    Err(failure::user(
+        "model",
+        format!(
+            "the parameter `{name}` of shape {:?} is a part of a larger tensor, with the strides {:?}: \
+             its memory has gaps",
+            weights.size(),
+            weights.stride()
+        ),
+        "make it with torch.nn.Parameter(tensor.contiguous()), or freeze it",
+    ))
 }
 
 /// The shape of a sample of the only input.

@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Blueprint, Model, Outputs, resnet};
 use crate::foreign;
 use crate::loss::Loss;
-use crate::parameters::Named;
+use crate::parameters::{Parameters, Slot};
 use crate::recipe::Recipe;
 use crate::samples::{Batch, Kinds, Samples};
 
@@ -130,7 +130,8 @@ impl Loaded {
 fn the_loss_and_every_gradient_are_pytorchs() {
     for (name, mut loaded) in [("resnet18", resnet18()), ("gpt", gpt())] {
         let loss = loaded.loss("loss");
-        let leaves: Vec<&Tensor> = loaded.model.parameters.iter().map(|p| &p.tensor).collect();
+        let slots = loaded.model.parameters.slots();
+        let leaves: Vec<&Tensor> = slots.iter().map(Slot::weights).collect();
         let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
         let mut expected = Weights::open(&fixture(&format!("{name}_gradients.pt"))).unwrap();
         let names: Vec<String> = expected
@@ -164,7 +165,11 @@ fn parameters_are_torchvisions_and_nanogpts_at_the_usual_sizes() {
     };
     let plan = resnet::Plan::new(64, &[3, 224, 224], outputs).unwrap();
     let (_, made) = plan.build(0, Device::Cpu).unwrap();
-    assert_larger(&made.parameters, "resnet18", 11_689_512);
+    assert_larger(
+        &Parameters::new(&made.parameters).unwrap(),
+        "resnet18",
+        11_689_512,
+    );
 
     let folder = tempfile::tempdir().unwrap();
     let stream = folder.path().join("tokens.bin");
@@ -185,11 +190,12 @@ fn parameters_are_torchvisions_and_nanogpts_at_the_usual_sizes() {
 }
 
 #[track_caller]
-fn assert_larger(parameters: &[Named], name: &str, count: i64) {
+fn assert_larger(parameters: &Parameters, name: &str, count: i64) {
     let larger = &reference(name)["larger"];
     let got: Vec<(String, Vec<i64>)> = parameters
+        .slots()
         .iter()
-        .map(|p| (p.name.clone(), p.tensor.size()))
+        .map(|slot| (slot.name().to_owned(), slot.weights().size()))
         .collect();
     let expected: Vec<(String, Vec<i64>)> =
         serde_json::from_value(larger["parameters"].clone()).unwrap();

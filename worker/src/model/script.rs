@@ -9,6 +9,7 @@ use super::mistaken;
 use crate::failure;
 use crate::foreign::ScriptModule;
 use crate::parameters::Named;
+use crate::recipe::Recipe;
 
 use super::init::Made;
 use super::initial::{Initial, State};
@@ -26,7 +27,7 @@ pub(crate) struct Script {
 
 impl File {
     /// Reads the file and makes sure that it is a TorchScript model.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn read(path: &Path, recipe: &Recipe) -> Result<Self, Failure> {
         let remedy = "give the path of a file that this worker can read, written by \
                       torch.jit.script(model).save(path)";
         let shown = path.display();
@@ -44,10 +45,7 @@ impl File {
         let file = Self { bytes };
         file.load(Device::Cpu).map_err(|error| {
             if failure::is_out_of_memory(&error) {
-                return failure::worker(format!(
-                    "out of memory while loading the model {shown} of {} bytes",
-                    file.bytes.len()
-                ));
+                return recipe.trouble_before(&error);
             }
             let reason = failure::sentence(&error);
             let (reason, remedy) = mistaken::seems(&file.bytes).unwrap_or((
@@ -67,8 +65,8 @@ impl File {
     ///
     /// # Errors
     /// A user's failure when the checkpoint does not fit.
-    pub(super) fn start_from(&mut self, path: &Path) -> Result<(), Failure> {
-        let trouble = |error: TchError| failure::worker(failure::sentence(&error));
+    pub(super) fn start_from(&mut self, path: &Path, recipe: &Recipe) -> Result<(), Failure> {
+        let trouble = |error: TchError| recipe.trouble_before(&error);
         let module = ScriptModule::load(&self.bytes).map_err(trouble)?;
         let (parameters, buffers) = module.state().map_err(trouble)?;
         let state = State {
@@ -76,7 +74,9 @@ impl File {
             buffers: buffers.iter().collect(),
             aliases: Vec::new(),
         };
-        Initial::read(path, &state)?.fill(&state).map_err(trouble)?;
+        Initial::read(path, &state, recipe)?
+            .fill(&state)
+            .map_err(trouble)?;
         self.bytes = module.save().map_err(trouble)?;
         Ok(())
     }

@@ -54,14 +54,20 @@ impl Clip {
                 Ok(())
             }
             Self::Norm(limit) => {
+                let kinds: Vec<Kind> = gradients.iter().flatten().map(Tensor::kind).collect();
+                if kinds.is_empty() {
+                    return Ok(());
+                }
+                let common = if kinds.contains(&Kind::Double) {
+                    Kind::Double
+                } else {
+                    Kind::Float
+                };
                 let norms = gradients
                     .iter()
                     .flatten()
-                    .map(|gradient| gradient.f_norm()?.f_to_kind(Kind::Float))
+                    .map(|gradient| gradient.f_norm()?.f_to_kind(common))
                     .collect::<Result<Vec<_>, _>>()?;
-                if norms.is_empty() {
-                    return Ok(());
-                }
                 let total = Tensor::f_stack(&norms, 0)?.f_norm()?;
                 let scale = total
                     .f_add_scalar(NORM_EPS)?

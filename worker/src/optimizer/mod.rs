@@ -82,14 +82,17 @@ impl Optimizer {
         parameters: &Parameters,
         memories: &HashMap<String, Memory>,
     ) -> Result<(), TchError> {
+        let _guard = tch::no_grad_guard();
         for (slot, state) in parameters.slots().iter().zip(&mut self.states) {
             let Some(memory) = memories.get(slot.name()) else {
                 continue;
             };
             let weights = slot.weights();
-            let like = |stored| {
-                let tensor = foreign::tensor(stored)?.f_to_kind(slot.kind())?;
-                tensor.f_to_device(weights.device())
+            // Of the weights' type, on their device, and in the order of their memory.
+            let like = |stored| -> Result<Tensor, TchError> {
+                let mut tensor = weights.f_zeros_like()?;
+                tensor.f_copy_(&foreign::tensor(stored)?)?;
+                Ok(tensor)
             };
             state.first = memory.first.as_ref().map(like).transpose()?;
             state.second = memory.second.as_ref().map(like).transpose()?;

@@ -103,6 +103,66 @@ fn every_optimizer_equals_pytorchs_step_by_step_also_where_gradients_are_absent(
     );
 }
 
+/// One parameter of float64, and a gradient of its type.
+fn double(values: &[f64]) -> (Parameters, Gradients) {
+    let named = Named {
+        name: "w".to_owned(),
+        tensor: Tensor::zeros_like(&Tensor::from_slice(values)).set_requires_grad(true),
+    };
+    let parameters = Parameters::new(&[named]).unwrap();
+    (parameters, vec![Some(Tensor::from_slice(values))])
+}
+
+fn values(gradients: &Gradients) -> Vec<f64> {
+    let gradient = gradients[0].as_ref().unwrap();
+    Vec::try_from(gradient.to_kind(Kind::Double)).unwrap()
+}
+
+#[test]
+fn norms_of_float64_are_limited_in_float64() {
+    let (parameters, mut gradients) = double(&[0.3, -0.4, 1.2]);
+    let plan = Plan {
+        clip: Some(super::clip::Clip::Norm(0.65)),
+        ..Plan::from(
+            Algorithm::parse(&v1::Optimizer {
+                name: "sgd".to_owned(),
+                ..Default::default()
+            })
+            .unwrap(),
+        )
+    };
+    Optimizer::new(&plan, &parameters)
+        .step(&parameters, &mut gradients, 0.1)
+        .unwrap();
+    // The norm is 1.3.
+    let scale = 0.65 / (1.3 + 1e-6);
+    for (got, given) in values(&gradients).into_iter().zip([0.3, -0.4, 1.2]) {
+        assert!((got / (given * scale) - 1.0).abs() < 1e-14, "{got}");
+    }
+}
+
+#[test]
+fn weight_decay_and_momentum_leave_the_gradients_alone() {
+    for name in ["sgd", "adam", "adamw", "rmsprop"] {
+        let algorithm = Algorithm::parse(&v1::Optimizer {
+            name: name.to_owned(),
+            momentum: if name == "sgd" { 0.9 } else { 0.0 },
+            nesterov: name == "sgd",
+            weight_decay: 0.5,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            ..Default::default()
+        });
+        let (parameters, mut gradients) = double(&[1.0, -2.0]);
+        let mut optimizer = Optimizer::new(&Plan::from(algorithm.unwrap()), &parameters);
+        for _ in 0..3 {
+            optimizer.step(&parameters, &mut gradients, 0.1).unwrap();
+            assert_eq!(values(&gradients), [1.0, -2.0], "{name}");
+        }
+    }
+}
+
 #[test]
 fn hyperparameters_that_pytorch_refuses_are_named() {
     let sgd = |momentum: f64, nesterov: bool, weight_decay: f64| {

@@ -2,16 +2,20 @@
 // bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 
 template <typename Body>
-int guarded(char* error, size_t length, Body body) {
+int guarded(char* error, std::size_t length, Body body) {
   try {
     body();
     return 0;
   } catch (const std::exception& thrown) {
     std::snprintf(error, length, "%s", thrown.what());
-    return 1;
+  } catch (...) {
+    // Nothing may pass into Rust.
+    std::snprintf(error, length, "something was thrown that is no exception");
   }
+  return 1;
 }

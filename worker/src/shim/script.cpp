@@ -12,7 +12,8 @@
 
 namespace {
 
-// Reads bytes where they are, without a copy of them.
+// Reads bytes where they are, without a copy of them. A place outside of them, which a damaged file
+// may name, cannot be sought.
 struct Bytes : std::streambuf {
   Bytes(const char* bytes, size_t count) {
     char* begin = const_cast<char*>(bytes);
@@ -20,9 +21,11 @@ struct Bytes : std::streambuf {
   }
 
   pos_type seekoff(off_type offset, std::ios_base::seekdir from, std::ios_base::openmode) override {
-    char* base = from == std::ios_base::beg ? eback() : from == std::ios_base::cur ? gptr() : egptr();
-    setg(eback(), base + offset, egptr());
-    return gptr() - eback();
+    const off_type length = egptr() - eback();
+    const off_type base = from == std::ios_base::beg ? 0 : from == std::ios_base::cur ? gptr() - eback() : length;
+    if (offset < -base || offset > length - base) return pos_type(off_type(-1));
+    setg(eback(), eback() + base + offset, egptr());
+    return base + offset;
   }
 
   pos_type seekpos(pos_type position, std::ios_base::openmode mode) override {

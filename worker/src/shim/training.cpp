@@ -25,6 +25,15 @@ std::vector<at::Tensor> tensors(List list, size_t count) {
   return all;
 }
 
+// Gradients in the memory order of their weights: the fused kernels walk the memory of both alike.
+std::vector<at::Tensor> laid_out(const std::vector<at::Tensor>& weights, List gradients) {
+  auto all = tensors(gradients, weights.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].strides() != weights[i].strides()) all[i] = at::empty_like(weights[i]).copy_(all[i]);
+  }
+  return all;
+}
+
 // The stream on which a thread's uploads to a GPU run, one for each GPU.
 c10::Stream upload_stream(const c10::impl::VirtualGuardImpl& gpu, c10::Device device) {
   static thread_local std::unordered_map<int, c10::Stream> streams;
@@ -46,7 +55,8 @@ int rangefinder_sgd(List weights, List gradients, List buffers, size_t count, bo
                     char* error, size_t length) {
   return guarded(error, length, [&] {
     at::NoGradGuard no_grad;
-    at::_fused_sgd_(tensors(weights, count), tensors(gradients, count),
+    const auto weight = tensors(weights, count);
+    at::_fused_sgd_(weight, laid_out(weight, gradients),
                     buffers ? tensors(buffers, count) : std::vector<at::Tensor>(), weight_decay,
                     momentum, lr, dampening, nesterov, /*maximize=*/false, first);
   });
@@ -66,7 +76,8 @@ int rangefinder_adam(List weights, List gradients, List first, List second, List
       at::_foreach_add_(counted, 1);
     }
     auto fused = [&](auto update) {
-      update(tensors(weights, count), tensors(gradients, count), tensors(first, count),
+      const auto weight = tensors(weights, count);
+      update(weight, laid_out(weight, gradients), tensors(first, count),
              tensors(second, count), /*max_exp_avg_sqs=*/std::vector<at::Tensor>(), counted, lr, beta1,
              beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false);
     };
@@ -154,11 +165,13 @@ int rangefinder_upload(const at::Tensor* host, int index, at::Tensor** copy, cha
   });
 }
 
-// Chooses deterministic kernels where libtorch has them, and warns where it has none.
+// Chooses deterministic kernels where libtorch has them, and warns where it has none. Memory is not
+// filled before it is written, as PyTorch does it to find what reads it too early.
 int rangefinder_set_deterministic(bool on, char* error, size_t length) {
   return guarded(error, length, [&] {
     at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/true);
     at::globalContext().setDeterministicCuDNN(on);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
   });
 }
 }

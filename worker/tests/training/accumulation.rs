@@ -1,7 +1,7 @@
 //! Steps over several batches.
 
 use crate::cases::case;
-use crate::support::{begin, losses, lr, spec, trainer};
+use crate::support::{begin, bits, losses, lr, spec, trainer};
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Trainer;
 
@@ -26,6 +26,29 @@ fn bf16_trains_as_pytorchs_autocast() {
         // CPUs with and without products of bfloat16 round differently.
         case("accumulated.json", name).assert_losses_within(2e-2);
     }
+}
+
+#[test]
+fn a_step_that_fails_under_bf16_leaves_the_next_task_in_fp32() {
+    let expected = bits(&losses(&mut trainer(), &spec("mlp", "adamw"), 0, 5));
+    let mut failing = v1::TrainerSpec {
+        precision: "bf16".to_owned(),
+        ..spec("unusual/hungry.pt", "sgd")
+    };
+    let mut trainer = trainer();
+    trainer.describe(&failing).unwrap_err();
+    begin(&mut trainer, &failing, 0, 1).unwrap();
+    trainer.step(0, 1e-3, &mut Vec::new()).unwrap_err();
+    // In its evaluation too.
+    failing.evaluation = Some(v1::Evaluation {
+        data: failing.data.clone(),
+        batches: 1,
+        every: 1,
+    });
+    begin(&mut trainer, &failing, 0, 1).unwrap();
+    trainer.step(0, 1e-3, &mut Vec::new()).unwrap_err();
+    let after = losses(&mut trainer, &spec("mlp", "adamw"), 0, 5);
+    assert_eq!(bits(&after), expected);
 }
 
 #[test]

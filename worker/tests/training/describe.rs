@@ -359,6 +359,24 @@ fn unknown_names_are_named() {
 }
 
 #[test]
+fn a_training_loop_of_its_own_is_a_mistake_of_entry() {
+    // Such a specification has nothing else.
+    let spec = v1::TrainerSpec {
+        trainer: Some(v1::trainer_spec::Trainer::Custom(v1::Custom {
+            entry: "module:setup".to_owned(),
+            config: Vec::new(),
+        })),
+        ..v1::TrainerSpec::default()
+    };
+    assert_mistake(&spec, "entry", &["`module:setup`"]);
+    let failure = mistake(&spec);
+    assert!(
+        failure.fields[0].remedy.contains("--worker-command"),
+        "{failure:?}"
+    );
+}
+
+#[test]
 fn the_cnn_needs_images() {
     let folder = TempDir::new().unwrap();
     let inputs = floats(&folder, "x.npy", "(6, 64)", &[0.5; 6 * 64]);

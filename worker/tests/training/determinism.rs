@@ -120,6 +120,99 @@ fn a_step_has_the_same_batch_and_noise_wherever_the_task_begins() {
     );
 }
 
+/// All that a step may have at once: batches that are accumulated, varied images, dropout, an evaluation, a
+/// limited gradient, parameter groups and bfloat16, in shuffled order.
+fn everything(optimizer: &str) -> v1::TrainerSpec {
+    let mut spec = v1::TrainerSpec {
+        shuffle: true,
+        accumulate: 3,
+        batch_size: 50,
+        precision: "bf16".to_owned(),
+        ..spec("dropout_norm.pt", optimizer)
+    };
+    spec.evaluation = Some(v1::Evaluation {
+        data: spec.data.clone(),
+        batches: 4,
+        every: 2,
+    });
+    spec.data.as_mut().unwrap().augmentation = Some(v1::Augmentation {
+        crop: 1,
+        flip: true,
+    });
+    let settings = spec.optimizer.as_mut().unwrap();
+    settings.clip_norm = Some(0.5);
+    settings.groups = vec![v1::ParameterGroup {
+        pattern: "norm.*".to_owned(),
+        lr_ratio: 2.0,
+        weight_decay: Some(0.0),
+    }];
+    spec
+}
+
+/// Variable by which this program, run again, is told to write losses and nothing else.
+const ONLY_LOSSES: &str = "RANGEFINDER_TEST_ONLY_LOSSES";
+
+#[test]
+fn all_options_together_give_the_same_bits_from_any_start_also_in_another_process() {
+    let run = |optimizer: &str| bits(&losses(&mut trainer(), &everything(optimizer), 17, 32));
+    if std::env::var_os(ONLY_LOSSES).is_some() {
+        println!("losses: {:?}", run("adamw"));
+        return;
+    }
+    for optimizer in ["sgd", "rmsprop"] {
+        assert_eq!(run(optimizer), run(optimizer), "{optimizer}");
+    }
+    let here = run("adamw");
+    // After other tasks, in a trainer that has seen much.
+    let mut busy = trainer();
+    busy.describe(&everything("adamw")).unwrap();
+    busy.probe(&everything("adamw"), 2).unwrap();
+    let _ = losses(&mut busy, &everything("adamw"), 3, 9);
+    assert_eq!(bits(&losses(&mut busy, &everything("adamw"), 17, 32)), here);
+
+    let name = std::thread::current().name().unwrap().to_owned();
+    let there = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &name, "--nocapture"])
+        .env(ONLY_LOSSES, "1")
+        .output()
+        .unwrap();
+    let there = String::from_utf8(there.stdout).unwrap();
+    assert!(there.contains(&format!("losses: {here:?}")), "{there}");
+}
+
+#[test]
+fn all_options_together_leave_each_step_its_batch_and_noise_wherever_the_task_begins() {
+    // Nothing moves the weights, and the statistics of batch norms enter no training loss.
+    let spec = v1::TrainerSpec {
+        evaluation: None,
+        ..everything("sgd")
+    };
+    let still = |first: u64| {
+        let mut trainer = trainer();
+        begin(&mut trainer, &spec, first, 20).unwrap();
+        let mut seen = Vec::new();
+        for step in first..20 {
+            trainer.step(step, 0.0, &mut seen).unwrap();
+        }
+        bits(&seen.iter().map(|loss| loss.loss).collect::<Vec<_>>())
+    };
+    assert_eq!(still(0)[13..], still(13));
+}
+
+#[test]
+fn several_threads_add_gradients_up_in_one_order() {
+    let spec = v1::TrainerSpec {
+        batch_size: 1024,
+        threads: 2,
+        ..spec("unusual/picks.pt", "sgd")
+    };
+    let run = || bits(&losses(&mut trainer(), &spec, 60, 80));
+    let first = run();
+    for _ in 0..4 {
+        assert_eq!(run(), first);
+    }
+}
+
 #[test]
 fn replicas_and_seeds_differ() {
     let spec = v1::TrainerSpec {

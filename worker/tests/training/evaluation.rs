@@ -98,3 +98,48 @@ fn mistakes_of_the_evaluations_data_name_them() {
     assert!(missing.starts_with("eval_data: "), "{missing}");
     assert!(missing.contains("/no/such/data.npz"), "{missing}");
 }
+
+#[test]
+fn classes_that_come_in_another_order_are_numbered_as_in_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, rows: &[&str]| {
+        let path = folder.path().join(name);
+        let text = format!("a,b,kind\n{}\n", rows.join("\n"));
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (cat, dog, owl) = ("0.1,0.9,cat", "0.8,0.3,dog", "0.5,-0.7,owl");
+    let data = |source: String| {
+        Some(v1::Data {
+            source,
+            target_column: "kind".to_owned(),
+            ..v1::Data::default()
+        })
+    };
+    let training = write("training.csv", &[cat, dog, owl]);
+    let spec = |evaluated: String| v1::TrainerSpec {
+        data: data(training.clone()),
+        batch_size: 3,
+        evaluation: Some(v1::Evaluation {
+            data: data(evaluated),
+            batches: 1,
+            every: 1,
+        }),
+        ..crate::support::spec("mlp", "sgd")
+    };
+    let loss = |rows: &[&str]| {
+        let spec = spec(write("evaluated.csv", rows));
+        trainer().describe(&spec).unwrap().initial_loss
+    };
+    let same = loss(&[cat, dog, owl]);
+    // The mean over the same samples, whose sum only has another order.
+    assert!((loss(&[owl, cat, dog]) / same - 1.0).abs() < 1e-6);
+    // Fewer classes than in training, of which the last is alone.
+    let mean = (loss(&[cat]) + loss(&[dog]) + loss(&[owl])) / 3.0;
+    assert!((mean / same - 1.0).abs() < 1e-6, "{mean} and {same}");
+
+    let unknown = spec(write("unknown.csv", &["0.1,0.1,fox"]));
+    let failure = trainer().describe(&unknown).unwrap_err();
+    assert_eq!(failure.fields[0].field, "eval_data", "{failure:?}");
+    assert!(failure.message.contains("fox"), "{failure:?}");
+}

@@ -20,3 +20,4 @@ mod probe;
 mod pytorch;
 mod resume;
 mod support;
+mod unusual;

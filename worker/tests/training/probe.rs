@@ -2,7 +2,7 @@
 
 use crate::support::{self, losses, pairs, spec, trainer};
 use rangefinder_proto::v1;
-use rangefinder_session::trainer::Trainer;
+use rangefinder_session::trainer::{StepError, Trainer};
 
 #[test]
 fn gradient_norms_match_the_gradients_that_plain_sgd_shows() {
@@ -85,30 +85,67 @@ fn a_single_batch_is_probed_as_two() {
 
 #[test]
 fn running_out_of_memory_is_named_with_batch_size_and_remedy_and_the_trainer_lives_on() {
-    // The first layer alone would take 2^32 * 64 * 4 bytes.
-    let spec = v1::TrainerSpec {
-        trainer: Some(v1::trainer_spec::Trainer::Builtin(v1::Builtin {
-            name: "mlp".to_owned(),
-            hidden_sizes: vec![u32::MAX, 2],
-            ..Default::default()
-        })),
-        ..spec("mlp", "sgd")
+    // The first layer alone would take 2^32 * 64 * 4 bytes; of the second, 64 bits cannot tell them.
+    for hidden_sizes in [vec![u32::MAX, 2], vec![u32::MAX, u32::MAX]] {
+        let spec = v1::TrainerSpec {
+            trainer: Some(v1::trainer_spec::Trainer::Builtin(v1::Builtin {
+                name: "mlp".to_owned(),
+                hidden_sizes,
+                ..Default::default()
+            })),
+            ..spec("mlp", "sgd")
+        };
+        let mut trainer = trainer();
+        let failure = trainer.probe(&spec, 2).unwrap_err();
+        assert_eq!(failure.kind, v1::FailureKind::OutOfMemory, "{failure:?}");
+        assert!(
+            failure.message.contains("batch_size 64"),
+            "{}",
+            failure.message
+        );
+        assert!(
+            failure.message.contains("use a smaller model"),
+            "{}",
+            failure.message
+        );
+        assert_eq!(
+            losses(&mut trainer, &support::spec("mlp", "sgd"), 0, 3).len(),
+            3
+        );
+    }
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_told_how_to_be_accumulated_wherever_it_is_met() {
+    let mut hungry = v1::TrainerSpec {
+        accumulate: 3,
+        ..spec("unusual/hungry.pt", "sgd")
     };
+    let data = hungry.data.clone();
+    hungry.evaluation = Some(v1::Evaluation {
+        data,
+        batches: 1,
+        every: 1,
+    });
     let mut trainer = trainer();
-    let failure = trainer.probe(&spec, 2).unwrap_err();
-    assert_eq!(failure.kind, v1::FailureKind::OutOfMemory, "{failure:?}");
-    assert!(
-        failure.message.contains("batch_size 64"),
-        "{}",
-        failure.message
-    );
-    assert!(
-        failure.message.contains("smaller batch_size"),
-        "{}",
-        failure.message
-    );
-    assert_eq!(
-        losses(&mut trainer, &support::spec("mlp", "sgd"), 0, 3).len(),
-        3
-    );
+    let met = [
+        trainer.describe(&hungry).unwrap_err(),
+        trainer.probe(&hungry, 2).unwrap_err(),
+        {
+            support::begin(&mut trainer, &hungry, 0, 1).unwrap();
+            match trainer.step(0, 1e-3, &mut Vec::new()) {
+                Err(StepError::Failed(failure)) => failure,
+                other => panic!("{other:?}"),
+            }
+        },
+    ];
+    for failure in met {
+        assert_eq!(failure.kind, v1::FailureKind::OutOfMemory, "{failure:?}");
+        assert_eq!(failure.fields[0].field, "batch_size");
+        for part in ["batch_size 64", "--batch-size 32 --accumulate 6"] {
+            assert!(failure.message.contains(part), "{failure:?}");
+        }
+    }
+    hungry.batch_size = 32;
+    assert!(trainer.probe(&hungry, 2).is_ok());
 }

@@ -15,29 +15,36 @@ fn pytorch(name: &str) -> Vec<f64> {
         .collect()
 }
 
-/// Steps up to the minimum of the curve, smoothed by an exponential average of .9 without bias.
-fn until_minimum(losses: &[f64]) -> usize {
+/// Steps until the curve, smoothed by an exponential average of .9 without bias, has fallen by this share
+/// of the way from its first value to its minimum.
+fn until_fallen(losses: &[f64], share: f64) -> usize {
     let (mut average, mut weight) = (0.0, 0.0);
-    let mut best = (f64::INFINITY, 0);
-    for (step, loss) in losses.iter().enumerate() {
-        average = 0.9 * average + 0.1 * loss;
-        weight = 0.9 * weight + 0.1;
-        if average / weight < best.0 {
-            best = (average / weight, step);
-        }
-    }
-    best.1 + 1
+    let smoothed: Vec<f64> = losses
+        .iter()
+        .map(|loss| {
+            average = 0.9 * average + 0.1 * loss;
+            weight = 0.9 * weight + 0.1;
+            average / weight
+        })
+        .collect();
+    let lowest = smoothed.iter().copied().fold(f64::INFINITY, f64::min);
+    let fallen = smoothed[0] - share * (smoothed[0] - lowest);
+    1 + smoothed.iter().position(|loss| *loss <= fallen).unwrap()
 }
 
 fn assert_equals_pytorch(name: &str, spec: &v1::TrainerSpec) {
+    assert_equals_until_fallen(name, spec, 1.0, 1e-4);
+}
+
+fn assert_equals_until_fallen(name: &str, spec: &v1::TrainerSpec, share: f64, within: f64) {
     let expected = pytorch(name);
     let got = losses(&mut trainer(), spec, 0, 100);
-    let until = until_minimum(&expected);
-    assert!(until > 40, "{name} has its minimum at step {until}");
+    let until = until_fallen(&expected, share);
+    assert!(until > 40, "{name} has fallen at step {until}");
     for step in 0..until {
         let error = (got[step] / expected[step] - 1.0).abs();
         assert!(
-            error <= 1e-4,
+            error <= within,
             "{name}, step {step} of {until}: {} instead of {}",
             got[step],
             expected[step]
@@ -86,5 +93,7 @@ fn the_builtin_mlp_is_pytorchs_after_manual_seed() {
 
 #[test]
 fn the_builtin_cnn_is_pytorchs_after_manual_seed() {
-    assert_equals_pytorch("cnn sgd", &spec("cnn", "sgd"));
+    // Where a processor's rounding decides which of two pixels is the larger, training magnifies it: PyTorch's
+    // own curves on processors with AVX2 and with AVX-512 are 6e-6 apart here, and 1e-2 near the minimum.
+    assert_equals_until_fallen("cnn sgd", &spec("cnn", "sgd"), 0.25, 3e-5);
 }

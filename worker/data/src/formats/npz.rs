@@ -119,6 +119,73 @@ mod tests {
         }
     }
 
+    /// A file of two arrays whose names have this many characters, as `numpy.savez` writes it: with the
+    /// sizes of large members.
+    fn two_arrays(length: usize) -> Vec<u8> {
+        let npy = npy_of_one_byte();
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored)
+            .large_file(true);
+        for first in ["x", "y"] {
+            let name = first.repeat(length);
+            writer
+                .start_file(format!("{name}{SUFFIX}"), options)
+                .unwrap();
+            writer.write_all(&npy).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    /// The same with the table of contents of a file of more than 4 GiB.
+    fn as_if_large(mut archive: Vec<u8>) -> Vec<u8> {
+        let end = archive.len() - 22;
+        let number = |at: usize| u32::from_le_bytes(archive[at..at + 4].try_into().unwrap());
+        let (size, offset) = (u64::from(number(end + 12)), u64::from(number(end + 16)));
+        let members = 2_u64.to_le_bytes();
+        // The record of the table, and the place of that record.
+        let mut large = b"PK\x06\x06".to_vec();
+        large.extend(44_u64.to_le_bytes());
+        large.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        large.extend([members, members, size.to_le_bytes(), offset.to_le_bytes()].concat());
+        large.extend(b"PK\x06\x07\0\0\0\0");
+        large.extend((end as u64).to_le_bytes());
+        large.extend(1_u32.to_le_bytes());
+        archive[end + 16..end + 20].fill(0xff);
+        archive.splice(end..end, large);
+        archive
+    }
+
+    fn npy_of_one_byte() -> Vec<u8> {
+        let mut header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }".to_owned();
+        while (10 + header.len() + 1) % 64 != 0 {
+            header.push(' ');
+        }
+        header.push('\n');
+        let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+        [
+            b"\x93NUMPY\x01\x00",
+            length.as_slice(),
+            header.as_bytes(),
+            &[7],
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn names_may_have_any_length() {
+        for length in 1..100 {
+            let (first, second) = ("x".repeat(length), "y".repeat(length));
+            for archive in [two_arrays(length), as_if_large(two_arrays(length))] {
+                let found = read(&archive, &[&first, &second]).unwrap();
+                assert_eq!(found.len(), 2);
+                for array in found {
+                    assert_eq!(array.expect(&first).bytes().as_ref(), [7]);
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_array_that_inflates_beyond_reason_is_refused_before_it_is_inflated() {
         let mut bytes = archive("inputs.npy", &[0; 4096], zip::CompressionMethod::Deflated);
