@@ -158,7 +158,7 @@ mod tests {
 
     fn npy_of_one_byte() -> Vec<u8> {
         let mut header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }".to_owned();
-        while (10 + header.len() + 1) % 64 != 0 {
+        while !(10 + header.len() + 1).is_multiple_of(64) {
             header.push(' ');
         }
         header.push('\n');
