@@ -18,7 +18,7 @@ pub(crate) struct Evaluation {
     /// Samples in all of them.
     samples: f64,
     /// Optimizer steps in a global step.
-    pub every: u64,
+    pub every: u32,
 }
 
 impl Evaluation {
@@ -64,7 +64,7 @@ impl Evaluation {
         Ok(Self {
             samples: batches.iter().map(|(_, weight)| weight).sum(),
             batches,
-            every: asked.every.into(),
+            every: asked.every,
         })
     }
 

@@ -13,7 +13,8 @@ use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::Samples;
 
-/// Runs the first `batches` steps, at least 2, each with all batches that it accumulates. The weights
+/// Runs the evaluation, if there is one, and the first `batches` updates, at least 2, each with all batches
+/// that it accumulates. The weights
 /// stay where they are: the updates, which are run to be timed and to take their memory, have the
 /// learning rate 0.
 pub(crate) fn run(
@@ -36,6 +37,7 @@ fn measure(
     let mut gradients = GradientSum::default();
     let mut losses = 0.0;
     let mut seconds = Vec::new();
+    let evaluation = evaluation_seconds(run)?;
     for step in 0..u64::from(batches) {
         let start = Instant::now();
         let (loss, mut gradient) = run.gradients(samples, step)?;
@@ -50,15 +52,31 @@ fn measure(
     // The first step warms up caches and allocators.
     let steady = seconds.get_mut(1..).unwrap_or_default();
     steady.sort_by(f64::total_cmp);
+    let seconds_per_update = steady.get(steady.len() / 2).copied().unwrap_or(0.0);
     let (gradient_squared, gradient_l1) = gradients.norms(f64::from(batches))?;
     Ok(Probed {
         lease_token: 0,
         initial_loss: losses / f64::from(batches),
         gradient_squared,
         gradient_l1,
-        seconds_per_step: steady.get(steady.len() / 2).copied().unwrap_or(0.0),
+        seconds_per_step: evaluation + seconds_per_update * f64::from(run.updates_per_step()),
         peak_memory_bytes: device::peak_memory_bytes(device),
     })
+}
+
+/// Seconds that the evaluation before a global step takes, once it is warm; 0 without one.
+#[expect(clippy::disallowed_methods, reason = "a probe times whole evaluations")]
+fn evaluation_seconds(run: &mut Run) -> Result<f64, TchError> {
+    let mut seconds = 0.0;
+    for _ in 0..2 {
+        let start = Instant::now();
+        let Some(loss) = run.evaluate()? else {
+            return Ok(0.0);
+        };
+        loss.f_double_value(&[])?;
+        seconds = start.elapsed().as_secs_f64();
+    }
+    Ok(seconds)
 }
 
 /// Sums over steps of the gradient and of its squared norm.

@@ -203,13 +203,14 @@ impl Run {
         failure::training(error, self.batch_size, self.accumulate)
     }
 
+    /// How many updates of the weights a global step has.
+    pub(crate) fn updates_per_step(&self) -> u32 {
+        self.evaluation.as_ref().map_or(1, |e| e.every)
+    }
+
     /// Updates of the weights in a global step.
     fn updates(&self, step: u64) -> Range<u64> {
-        let every = self
-            .evaluation
-            .as_ref()
-            .map_or(1, |evaluation| evaluation.every);
-        multiple(step, every)
+        multiple(step, self.updates_per_step().into())
     }
 
     /// The batches of an update, by their places in the order: consecutive ones, which may go on from
@@ -231,7 +232,7 @@ impl Run {
             .order
             .steps_per_epoch()
             .div_ceil(self.accumulate.into());
-        updates.div_ceil(self.updates(0).end)
+        updates.div_ceil(self.updates_per_step().into())
     }
 
     /// One global step: the loss that is observed, before its update or updates.

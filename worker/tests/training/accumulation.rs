@@ -29,6 +29,27 @@ fn bf16_trains_as_pytorchs_autocast() {
 }
 
 #[test]
+fn a_step_under_bf16_is_computed_in_bf16_also_in_an_evaluation() {
+    let case = case("accumulated.json", "bf16");
+    let first = |spec: &v1::TrainerSpec| losses(&mut trainer(), spec, 0, 1)[0];
+    for evaluation in [false, true] {
+        let mut half = case.spec.clone();
+        half.evaluation = evaluation.then(|| v1::Evaluation {
+            data: half.data.clone(),
+            batches: 1,
+            every: 1,
+        });
+        let single = v1::TrainerSpec {
+            precision: "fp32".to_owned(),
+            ..half.clone()
+        };
+        // Eight bits of a number, not twenty-four.
+        let off = (first(&half) / first(&single) - 1.0).abs();
+        assert!((1e-5..2e-2).contains(&off), "{off}");
+    }
+}
+
+#[test]
 fn a_step_that_fails_under_bf16_leaves_the_next_task_in_fp32() {
     let expected = bits(&losses(&mut trainer(), &spec("mlp", "adamw"), 0, 5));
     let mut failing = v1::TrainerSpec {

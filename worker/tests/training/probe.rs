@@ -146,6 +146,10 @@ fn a_batch_that_is_too_large_is_told_how_to_be_accumulated_wherever_it_is_met() 
             assert!(failure.message.contains(part), "{failure:?}");
         }
     }
+    // In evaluation the model takes 16 samples alone, and the probe finds that too.
     hungry.batch_size = 32;
+    let failure = trainer.probe(&hungry, 2).unwrap_err();
+    assert_eq!(failure.kind, v1::FailureKind::OutOfMemory, "{failure:?}");
+    hungry.evaluation = None;
     assert!(trainer.probe(&hungry, 2).is_ok());
 }
