@@ -65,6 +65,28 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// How long a step takes: `0.4 ms`, `24 ms`, `3.2 s`.
+pub(crate) fn step_time(seconds: f64) -> String {
+    let milliseconds = seconds * 1e3;
+    if milliseconds < 9.95 {
+        format!("{milliseconds:.1} ms")
+    } else if milliseconds < 999.5 {
+        format!("{milliseconds:.0} ms")
+    } else {
+        duration(seconds)
+    }
+}
+
+/// An amount of memory: `144 MB`, `12.3 GB`.
+pub(crate) fn bytes(count: u64) -> String {
+    let megabytes = count.div_ceil(1_000_000);
+    if megabytes < 1000 {
+        return format!("{megabytes} MB");
+    }
+    let tenths = count.div_ceil(100_000_000);
+    format!("{}.{} GB", tenths / 10, tenths % 10)
+}
+
 /// A count as a number to compute with.
 #[expect(
     clippy::cast_precision_loss,
@@ -87,6 +109,14 @@ pub(crate) fn whole(value: f64, most: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn step_times_and_memory_have_the_unit_that_fits() {
+        let times = [0.0004, 0.0244, 0.9996, 75.0].map(step_time);
+        assert_eq!(times, ["0.4 ms", "24 ms", "1.0 s", "1 min 15 s"]);
+        let memory = [1, 144_000_000, 999_999_999, 12_345_678_901].map(bytes);
+        assert_eq!(memory, ["1 MB", "144 MB", "1.0 GB", "12.4 GB"]);
+    }
 
     #[test]
     fn learning_rates_are_short_and_can_be_typed_back() {

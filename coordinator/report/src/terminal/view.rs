@@ -74,7 +74,8 @@ impl View {
             }]
         };
         match &event.happening {
-            Happening::Created | Happening::Probed { .. } => Vec::new(),
+            Happening::Created => Vec::new(),
+            Happening::Probed { probe } => words::probe(probe).map_or_else(Vec::new, note),
             Happening::Described { described } => {
                 let size = described.effective_batch_size;
                 self.effective_batch_size = Some(size).filter(|size| *size > 0);
