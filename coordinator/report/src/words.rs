@@ -419,6 +419,24 @@ mod tests {
     }
 
     #[test]
+    fn the_probe_says_what_was_measured_and_nothing_else() {
+        let mut measured = Probe {
+            initial_loss: 2.3,
+            gradient_squared: 0.1,
+            gradient_l1: 3.0,
+            seconds_per_step: 0.0244,
+            peak_memory_bytes: 144_000_000,
+        };
+        let said = "probe: a step takes 24 ms, peak memory 144 MB";
+        assert_eq!(probe(&measured).as_deref(), Some(said));
+        measured.peak_memory_bytes = 0;
+        let said = "probe: a step takes 24 ms";
+        assert_eq!(probe(&measured).as_deref(), Some(said));
+        measured.seconds_per_step = 0.0;
+        assert_eq!(probe(&measured), None);
+    }
+
+    #[test]
     fn a_path_is_shown_by_its_last_part() {
         assert_eq!(file_name("/a/b/model.pt"), "model.pt");
         assert_eq!(file_name("mlp"), "mlp");
