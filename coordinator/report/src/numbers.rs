@@ -65,24 +65,26 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// A short time with two digits: `85 µs`, `1.4 ms`, `0.35 s`; longer ones as a [`duration`].
-pub(crate) fn short_time(seconds: f64) -> String {
-    match seconds {
-        s if s >= 1.0 || !s.is_finite() || s < 0.0 => duration(s),
-        s if s >= 0.0995 => format!("{} s", quantity(s, 2)),
-        s if s >= 0.000_995 => format!("{} ms", quantity(s * 1e3, 2)),
-        s => format!("{:.0} µs", s * 1e6),
+/// How long a step takes: `0.4 ms`, `24 ms`, `3.2 s`.
+pub(crate) fn step_time(seconds: f64) -> String {
+    let milliseconds = seconds * 1e3;
+    if milliseconds < 9.95 {
+        format!("{milliseconds:.1} ms")
+    } else if milliseconds < 999.5 {
+        format!("{milliseconds:.0} ms")
+    } else {
+        duration(seconds)
     }
 }
 
-/// Memory in decimal units: `140 MB`, `23 GB`.
-pub(crate) fn memory(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let bytes = bytes as f64;
-    match bytes {
-        b if b >= 9.995e8 => format!("{} GB", quantity(b / 1e9, 3)),
-        b => format!("{:.0} MB", b / 1e6),
+/// An amount of memory: `144 MB`, `12.3 GB`.
+pub(crate) fn bytes(count: u64) -> String {
+    let megabytes = count.div_ceil(1_000_000);
+    if megabytes < 1000 {
+        return format!("{megabytes} MB");
     }
+    let tenths = count.div_ceil(100_000_000);
+    format!("{}.{} GB", tenths / 10, tenths % 10)
 }
 
 /// A count as a number to compute with.
@@ -107,6 +109,14 @@ pub(crate) fn whole(value: f64, most: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn step_times_and_memory_have_the_unit_that_fits() {
+        let times = [0.0004, 0.0244, 0.9996, 75.0].map(step_time);
+        assert_eq!(times, ["0.4 ms", "24 ms", "1.0 s", "1 min 15 s"]);
+        let memory = [1, 144_000_000, 999_999_999, 12_345_678_901].map(bytes);
+        assert_eq!(memory, ["1 MB", "144 MB", "1.0 GB", "12.4 GB"]);
+    }
 
     #[test]
     fn learning_rates_are_short_and_can_be_typed_back() {
@@ -137,30 +147,6 @@ mod tests {
         assert_eq!(quantity(2.345, 3), "2.35");
         assert_eq!(quantity(1_234_567.0, 3), "1.23e6");
         assert_eq!(quantity(99_999.0, 2), "1e5");
-    }
-
-    #[test]
-    fn short_times_and_memory_have_the_unit_that_fits() {
-        let times = [0.0, 85e-6, 0.001_44, 0.099, 0.35, 1.24, 400.0].map(short_time);
-        let read = [
-            "0 µs",
-            "85 µs",
-            "1.4 ms",
-            "99 ms",
-            "0.35 s",
-            "1.2 s",
-            "6 min 40 s",
-        ];
-        assert_eq!(times, read);
-        let sizes = [
-            400_000,
-            140_400_000,
-            999_400_000,
-            2_340_000_000,
-            79_100_000_000,
-        ]
-        .map(memory);
-        assert_eq!(sizes, ["0 MB", "140 MB", "999 MB", "2.34 GB", "79.1 GB"]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Sentences that picture and terminal share.
 
 use crate::document::{ObservedLoss, Status, SweepDocument};
-use crate::numbers::{learning_rate, whole};
+use crate::numbers::{bytes, learning_rate, step_time, whole};
 use rangefinder_proto::groups;
 use rangefinder_sweep::curve::StopReason;
-use rangefinder_sweep::plan::Plan;
+use rangefinder_sweep::plan::{Plan, Probe};
 use rangefinder_sweep::suggest::{Interval, IntervalMethod, Suggestion};
 
 /// What may be trained with: the suggestion, unless the curve is not usable.
@@ -38,7 +38,7 @@ pub(crate) fn not_a_suggestion(document: &SweepDocument) -> Option<String> {
     ))
 }
 
-/// What was trained: model, data, optimizer.
+/// What was trained: model, data, optimizer, and the precision where it is not the usual one.
 pub(crate) fn trained(document: &SweepDocument) -> String {
     let spec = &document.spec;
     let name = |text: &Option<String>| text.as_deref().map(|text| shorten(file_name(text), 40));
@@ -54,6 +54,9 @@ pub(crate) fn trained(document: &SweepDocument) -> String {
             .or(document.described.as_ref().map(|it| it.optimizer.as_str()))
             .map(str::to_owned),
     );
+    // fp32 is what everyone expects.
+    let precision = spec.precision.as_deref();
+    parts.extend(precision.filter(|it| *it != "fp32").map(str::to_owned));
     parts.join(", ")
 }
 
@@ -167,6 +170,20 @@ pub(crate) fn split(plan: &Plan) -> Option<String> {
         (0 | 1, replicas) => Some(format!("{replicas} replicas")),
         (segments, replicas) => Some(format!("{replicas} replicas of {segments} segments")),
     }
+}
+
+/// What a step costs, as the probe found it; nothing where nothing was measured.
+pub(crate) fn probe(probe: &Probe) -> Option<String> {
+    let seconds = Some(probe.seconds_per_step).filter(|seconds| *seconds > 0.0);
+    let memory = Some(probe.peak_memory_bytes).filter(|memory| *memory > 0);
+    let parts: Vec<_> = [
+        seconds.map(|seconds| format!("a step takes {}", step_time(seconds))),
+        memory.map(|memory| format!("peak memory {}", bytes(memory))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| format!("probe: {}", parts.join(", ")))
 }
 
 /// Why the curve ends before the range does; `None` when it does not.
@@ -399,6 +416,24 @@ mod tests {
         let kept = thinned(100_000, 100);
         assert_eq!((kept.len(), kept[0], kept[99]), (100, 0, 99_999));
         assert_eq!(thinned(3, 100), [0, 1, 2]);
+    }
+
+    #[test]
+    fn the_probe_says_what_was_measured_and_nothing_else() {
+        let mut measured = Probe {
+            initial_loss: 2.3,
+            gradient_squared: 0.1,
+            gradient_l1: 3.0,
+            seconds_per_step: 0.0244,
+            peak_memory_bytes: 144_000_000,
+        };
+        let said = "probe: a step takes 24 ms, peak memory 144 MB";
+        assert_eq!(probe(&measured).as_deref(), Some(said));
+        measured.peak_memory_bytes = 0;
+        let said = "probe: a step takes 24 ms";
+        assert_eq!(probe(&measured).as_deref(), Some(said));
+        measured.seconds_per_step = 0.0;
+        assert_eq!(probe(&measured), None);
     }
 
     #[test]

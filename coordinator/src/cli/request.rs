@@ -23,6 +23,17 @@ pub(super) fn resolved(args: RequestArgs) -> Result<Resolved, Trouble> {
     resolve(spec, args.workers, cores()).map_err(|errors| Trouble::fields(&errors))
 }
 
+/// Checks that someone is there who understands an `entry`: our own worker does not.
+pub(super) fn check_entry(spec: &SweepSpec, has_own_worker: bool) -> Result<(), Trouble> {
+    match &spec.entry {
+        Some(entry) if !has_own_worker => Err(Trouble::input(format!(
+            "--entry: `{entry}` is for a worker of your own, and none is named\n  \
+             give its command, such as --worker-command \"python worker.py\", or remove `entry`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The words of `--worker-command`, none where it is not given.
 pub(super) fn worker_command(command: Option<&str>) -> Result<Vec<String>, Trouble> {
     let Some(command) = command else {

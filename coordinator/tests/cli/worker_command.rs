@@ -57,6 +57,7 @@ fn what_is_no_command_or_does_not_go_with_one_is_wrong_input() {
             vec!["--custom-config", "{}"],
             "--custom-config: does not apply",
         ),
+        (vec!["--entry", "m:setup"], "--worker-command"),
     ] {
         let run = run(&args);
         assert_eq!(run.code, 2, "{}", run.shown());

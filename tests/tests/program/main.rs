@@ -7,6 +7,8 @@
 //! - `signals`: the coordinator stopped and killed.
 //! - `hparams`: the learning rate in a file of hyperparameters.
 //! - `input`: what can be asked wrongly and only a worker can tell.
+//! - `formats`: data of every format.
+//! - `trainer`: models, groups, checkpoints, evaluation, batches, precision, memory.
 //! - `failures`: curves without an answer, workers that fail.
 
 #![expect(
@@ -17,10 +19,12 @@
 )]
 
 mod failures;
+mod formats;
 mod hparams;
 mod input;
 mod kills;
 mod plans;
 mod signals;
 mod support;
+mod trainer;
 mod whole;

@@ -25,6 +25,11 @@ pub fn fixture(name: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// Data of the reader's own tests.
+pub fn data_fixture(name: &str) -> String {
+    fixture(&format!("../../data/tests/fixtures/{name}"))
+}
+
 /// A mark for the processes of one run.
 pub fn fresh_mark() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -117,7 +117,7 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
 /// What is wrong with a file whose name does not tell its format.
 fn unknown_format(source: &str) -> String {
     format!(
-        "the format of `{source}` is unknown; expected a file that ends in {}",
+        "the format of `{source}` is unknown; expected a file that ends in {} (IDX also with .gz)",
         any_of(DATA_FILES)
     )
 }
@@ -195,7 +195,8 @@ fn fits_model(spec: &v1::SweepSpec, mistakes: &mut Mistakes, source: &str, forma
 
 fn tokens(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
     let loss = spec.loss.as_deref().unwrap_or_default();
-    if NUMBER_LOSSES.contains(&loss) {
+    // `gpt` itself says which loss it takes.
+    if NUMBER_LOSSES.contains(&loss) && spec.model.as_deref() != Some("gpt") {
         mistakes.add(
             "loss",
             format!("`{loss}` takes numbers, but the targets in a .bin file are tokens"),

@@ -2,14 +2,14 @@
 
 use super::plan::plan;
 use super::style::clean_lines;
-use crate::numbers::{duration, memory, real, short_time, whole};
+use crate::numbers::{duration, real, whole};
 use crate::words;
 use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::event::{
     AttemptOutcome, FailureKind, Happening, Observation, Outcome, SweepEvent, WorkKind,
 };
 use rangefinder_sweep::ids::{LeaseToken, TaskId, WorkerId};
-use rangefinder_sweep::plan::{Plan, Probe};
+use rangefinder_sweep::plan::Plan;
 use std::collections::BTreeMap;
 
 /// Width of the loss in small: the most, and the least at which it says something.
@@ -75,7 +75,7 @@ impl View {
         };
         match &event.happening {
             Happening::Created => Vec::new(),
-            Happening::Probed { probe } => note(probed(probe, self.effective_batch_size)),
+            Happening::Probed { probe } => words::probe(probe).map_or_else(Vec::new, note),
             Happening::Described { described } => {
                 let size = described.effective_batch_size;
                 self.effective_batch_size = Some(size).filter(|size| *size > 0);
@@ -391,23 +391,6 @@ impl View {
         self.rate()
             .map(|rate| format!("{} left", duration(left as f64 / rate)))
     }
-}
-
-/// `an optimizer step of 64 samples takes 0.7 ms; peak memory 140 MB`.
-fn probed(probe: &Probe, effective_batch_size: Option<u64>) -> String {
-    let samples = match effective_batch_size {
-        Some(1) => " of 1 sample".to_owned(),
-        Some(size) => format!(" of {size} samples"),
-        None => String::new(),
-    };
-    let memory = match probe.peak_memory_bytes {
-        0 => String::new(),
-        bytes => format!("; peak memory {}", memory(bytes)),
-    };
-    format!(
-        "an optimizer step{samples} takes {}{memory}",
-        short_time(probe.seconds_per_step)
-    )
 }
 
 fn name(work: WorkKind) -> String {

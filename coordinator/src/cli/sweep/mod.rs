@@ -34,6 +34,8 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     }
     let worker_command = request::worker_command(args.request.worker_command.as_deref())?;
     let resolved = request::resolved(args.request)?;
+    let has_own_worker = !worker_command.is_empty() || args.worker_program.is_some();
+    request::check_entry(&resolved.spec, has_own_worker)?;
     let hparams = match (&args.hparams, &args.auto_lr_find) {
         (Some(path), Some(field)) => {
             Some(Target::check(path, field.as_deref()).map_err(Trouble::input)?)
