@@ -24,6 +24,13 @@ pub(crate) fn first_loss(
     other: Option<&Samples>,
     run: &mut Run,
 ) -> Result<f64, Failure> {
+    if run.model.parameters.slots().is_empty() && !recipe.freeze.is_empty() {
+        return Err(failure::user(
+            "freeze",
+            "every parameter is frozen",
+            "leave some to be trained",
+        ));
+    }
     if run.model.parameters.slots().is_empty() {
         return Err(failure::user(
             "model",

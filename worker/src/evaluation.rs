@@ -22,10 +22,10 @@ pub(crate) struct Evaluation {
 }
 
 impl Evaluation {
-    /// The first batches of the data, in file order.
+    /// The first batches of the data, in file order; all, where the data have no more.
     ///
     /// # Errors
-    /// A user's failure when the data have fewer, or targets that do not suit the loss.
+    /// A user's failure when the targets do not suit the loss.
     pub(crate) fn new(
         recipe: &Recipe,
         asked: &recipe::Evaluation,
@@ -39,19 +39,7 @@ impl Evaluation {
             targets: recipe.loss.target_kind(stored, float).map_err(blame)?,
         };
         let (size, count) = (u64::from(recipe.batch_size), samples.count());
-        let there = count.div_ceil(size);
-        if u64::from(asked.batches) > there {
-            return Err(failure::user(
-                "eval_batches",
-                format!(
-                    "eval_batches is {}, but the evaluation data have {count} samples, {there} batches \
-                     of batch_size {size}",
-                    asked.batches
-                ),
-                format!("use eval_batches {there} or fewer"),
-            ));
-        }
-        let batches = (0..u64::from(asked.batches))
+        let batches = (0..u64::from(asked.batches).min(count.div_ceil(size)))
             .map(|batch| {
                 let (first, end) = (batch * size, ((batch + 1) * size).min(count));
                 let indices: Vec<i64> = (first..end).map(u64::cast_signed).collect();

@@ -160,21 +160,25 @@ impl Samples {
         let Some(Outside { sample, label }) = tokens.first_outside(&valid, NONE) else {
             return Ok(found.largest);
         };
-        let expected = match vocabulary {
-            Some(vocabulary) => format!("0 to {}", vocabulary - 1),
-            None => "0 or more".to_owned(),
+        let (field, expected, remedy) = match vocabulary {
+            Some(vocabulary) if label >= vocabulary => (
+                "vocabulary",
+                format!("0 to {}", vocabulary - 1),
+                format!("use vocabulary {}, or leave it out", found.largest + 1),
+            ),
+            _ => (
+                "data",
+                "0 or more".to_owned(),
+                "number the tokens from 0".to_owned(),
+            ),
         };
         Err(failure::user(
-            if vocabulary.is_some() {
-                "vocabulary"
-            } else {
-                "data"
-            },
+            field,
             format!(
                 "token out of range: `{}` of sample {sample} has {label}, expected {expected}",
                 tokens.name()
             ),
-            "number the tokens from 0, and let vocabulary be as large as their number",
+            remedy,
         ))
     }
 

@@ -67,15 +67,17 @@ impl TorchTrainer {
 
     /// Loads what a specification names, unless that is loaded already.
     fn load(&mut self, spec: &v1::TrainerSpec) -> Result<&mut Loaded, Failure> {
+        let tf32 = Precision::parse(&spec.precision)? == Precision::Tf32;
+        if tf32 && self.device == Device::Cpu {
+            return Err(failure::user(
+                "precision",
+                "tf32 is an arithmetic of GPUs, and this worker trains on a CPU",
+                "use fp32 or bf16, or a device with a GPU",
+            ));
+        }
         let loaded = match self.loaded.take() {
             Some(loaded) if loaded.spec == *spec => loaded,
-            previous => {
-                let loaded = Loaded::read(spec, previous)?;
-                if loaded.recipe.precision == Precision::Tf32 && self.device == Device::Cpu {
-                    tracing::warn!("precision tf32 has no effect on a CPU: training in fp32");
-                }
-                loaded
-            }
+            previous => Loaded::read(spec, previous)?,
         };
         if spec.threads > 0 {
             tch::set_num_threads(i32::try_from(spec.threads).unwrap_or(i32::MAX));

@@ -59,7 +59,8 @@ impl Archive {
     /// # Errors
     /// When it is not a file of `torch.save` that holds data only.
     pub(crate) fn read(bytes: Bytes) -> Result<Self, CheckpointError> {
-        let again = "save it with torch.save(model.state_dict(), path)";
+        let again =
+            "save it with torch.save, the state_dict() of the model or of the optimizer alone";
         if bytes.starts_with(LEGACY) {
             return Err(CheckpointError::new(
                 "is in the format before PyTorch 1.6",

@@ -214,7 +214,7 @@ impl Machine<'_> {
                         format!(
                             "has the instruction {other:#04x} at byte {at} of its data.pkl, which no dictionary of tensors needs"
                         ),
-                        "save the state dict alone, with torch.save(model.state_dict(), path)",
+                        "save with torch.save the state_dict() of the model or of the optimizer alone",
                     ));
                 }
             }
@@ -357,7 +357,7 @@ impl Machine<'_> {
                     "holds {}, which is not part of a dictionary of tensors; such code is never run",
                     Quoted(&full)
                 ),
-                "save the state dict alone, with torch.save(model.state_dict(), path)",
+                "save with torch.save the state_dict() of the model or of the optimizer alone",
             ));
         }
         self.push(Object::Global(full));

@@ -71,14 +71,23 @@ impl Plan {
             .map_or(0, |group| group + 1)
     }
 
-    /// Makes sure that every pattern fits a parameter.
+    /// Makes sure that every pattern takes a parameter.
     ///
     /// # Errors
     /// A user's failure that lists near names.
     pub(crate) fn check(&self, trainable: &[String]) -> Result<(), Failure> {
-        self.groups
-            .iter()
-            .try_for_each(|group| names::require_fit("groups", &group.pattern, trainable))
+        let taken: Vec<usize> = trainable.iter().map(|name| self.group_of(name)).collect();
+        for (group, ParameterGroup { pattern, .. }) in (1..).zip(&self.groups) {
+            names::require_fit("groups", pattern, trainable)?;
+            if !taken.contains(&group) {
+                return Err(failure::user(
+                    "groups",
+                    format!("the pattern `{pattern}` fits only what patterns before it take"),
+                    "the first pattern that fits counts: give the narrower one first",
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

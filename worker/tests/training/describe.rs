@@ -417,3 +417,12 @@ fn builtins_regress_on_targets_of_any_shape() {
         }
     }
 }
+
+#[test]
+fn tf32_on_a_cpu_is_a_mistake() {
+    let failure = mistake(&v1::TrainerSpec {
+        precision: "tf32".to_owned(),
+        ..spec("mlp", "sgd")
+    });
+    assert_eq!(failure.fields[0].field, "precision");
+}

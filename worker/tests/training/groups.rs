@@ -75,15 +75,25 @@ fn a_group_of_frozen_parameters_alone_is_a_mistake() {
 }
 
 #[test]
+fn a_group_of_which_others_before_it_take_everything_is_a_mistake() {
+    let failure = refusal(|spec| {
+        let optimizer = spec.optimizer.as_mut().unwrap();
+        optimizer.groups = vec![group("*"), group("*.weight")];
+    });
+    assert_eq!(failure.fields[0].field, "groups");
+    assert!(
+        failure.message.contains("`*.weight` fits only what"),
+        "{failure:?}"
+    );
+}
+
+#[test]
 fn a_model_that_is_frozen_whole_is_a_mistake() {
     let failure = refusal(|spec| {
         spec.freeze = vec!["*".to_owned()];
         spec.optimizer.as_mut().unwrap().groups.clear();
     });
-    assert!(
-        failure.message.contains("no trainable parameters"),
-        "{failure:?}"
-    );
+    assert_eq!(failure.fields[0].field, "freeze", "{failure:?}");
 }
 
 #[test]

@@ -268,3 +268,29 @@ fn numeric_targets_may_be_nan_like_other_numbers() {
     assert!(targets[0].is_nan());
     assert_eq!(targets[1], -2.5);
 }
+
+#[test]
+fn numbers_with_fractions_are_no_classes_and_text_is_no_number() {
+    let error = table("a,y\n1,0.5\n2,7\n3,2.25\n", "y", "").unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("fractions in the target column, such as `0.5`"),
+        "{error}"
+    );
+    assert!(error.remedy.contains("mse"), "{error}");
+    // Whole numbers, as pandas writes them where some are missing, and versions are classes.
+    for column in ["1.0,2.0,10.0", "1.0,1.1,1.2b"] {
+        let rows: String = column.split(',').map(|y| format!("1,{y}\n")).collect();
+        assert_eq!(
+            labels(&table(&format!("a,y\n{rows}"), "y", "").unwrap()).len(),
+            3
+        );
+    }
+    let error = table("a,y\n1,blue\n", "y", "numeric").unwrap_err();
+    assert!(
+        error.message.contains("`blue`, which is no number,"),
+        "{error}"
+    );
+    assert!(error.remedy.contains("cross_entropy"), "{error}");
+}

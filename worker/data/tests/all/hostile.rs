@@ -242,6 +242,8 @@ fn any_text_below_a_header_is_read_or_refused_with_the_line() {
         let content = [&[header.to_owned()], &rows[..]].concat().join(end);
         match load_bytes(folder.path(), name, content.as_bytes()) {
             Ok(dataset) => assert_sound(&dataset),
+            // A matter of the whole column, which has no place.
+            Err(error) if error.message.contains("fractions in the target column") => {}
             Err(error) => prop_assert!(tells_the_place(name, &error.message), "{}", error),
         }
     });

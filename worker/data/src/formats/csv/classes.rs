@@ -20,6 +20,18 @@ impl Classes {
         place
     }
 
+    /// The first in order of classes that are all numbers, not all whole: most likely no classes.
+    pub(super) fn fraction(&self) -> Option<&str> {
+        let classes = self.places.keys().map(String::as_str);
+        let numbers: Option<Vec<(&str, f64)>> = classes
+            .map(|class| Some((class, class.parse().ok()?)))
+            .collect();
+        let fractions = numbers?
+            .into_iter()
+            .filter(|(_, n)| n.is_finite() && n.fract() != 0.0);
+        fractions.map(|(class, _)| class).min()
+    }
+
     /// The index of each class by its place, and what is to be known of them for other data.
     ///
     /// Integers are numbered in the order of numbers, those of one value being one class; if any

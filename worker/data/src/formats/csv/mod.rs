@@ -174,7 +174,9 @@ impl Table {
                 if column != self.at {
                     self.inputs.push(number(cell, place)?.to_le_bytes())?;
                 } else if self.target == Target::Numeric {
-                    self.numbers.push(number(cell, place)?.to_le_bytes())?;
+                    let number =
+                        number(cell, place).map_err(|defect| classes_instead(cell, defect))?;
+                    self.numbers.push(number.to_le_bytes())?;
                 } else {
                     let class = class(cell, place)?;
                     let label = match &self.like {
@@ -196,9 +198,19 @@ impl Table {
     /// int64 (samples,), numbered in sorted order; numbers float32 (samples, 1).
     ///
     /// # Errors
-    /// When the memory is not there.
+    /// When the memory is not there, or the classes are numbers of which one has a fraction.
     pub(crate) fn finish(self) -> Result<(Array, Array, Arc<Layout>), Defect> {
         let columns = self.header.len().saturating_sub(1);
+        if let (None, Some(fraction)) = (&self.like, self.classes.fraction()) {
+            return Err(Defect::new(
+                format!(
+                    "has numbers with fractions in the target column, such as {}, which would all be \
+                     classes",
+                    Quoted(fraction)
+                ),
+                "use a loss for numbers, such as mse",
+            ));
+        }
         let (indices, known) = self.classes.number();
         let known_already = self.like.is_some();
         let layout = self.like.unwrap_or_else(|| {
@@ -237,6 +249,17 @@ impl Table {
         };
         Ok((inputs, targets, layout))
     }
+}
+
+/// Text in a target column that should be numbers is a class, most likely.
+fn classes_instead(cell: &[u8], defect: Defect) -> Defect {
+    if cell.trim_ascii().iter().any(u8::is_ascii_alphabetic) {
+        return Defect::new(
+            defect.message,
+            "use a loss for classes, such as cross_entropy, or write numbers",
+        );
+    }
+    defect
 }
 
 /// Refuses columns that cannot be told apart by their names.
