@@ -7,10 +7,13 @@ use rangefinder_session::trainer::{Failure, StepLoss, TaskStart, Trainer};
 use rangefinder_worker::TorchTrainer;
 use tch::Device;
 
+/// A file of the tests, which are elsewhere where the program was built on another machine.
 pub fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(name)
+    let folder = std::env::var_os("RANGEFINDER_FIXTURES").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"),
+        PathBuf::from,
+    );
+    folder.join(name)
 }
 
 pub fn trainer() -> TorchTrainer {
