@@ -10,7 +10,7 @@ SWEEP ?=
 # libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
 WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
 
-.PHONY: help sweep build test test-python check install uninstall bench env clean
+.PHONY: help sweep build test test-python check install uninstall bench bench-fidelity bench-regret env clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,8 +39,14 @@ uninstall: ## Removes what `make install` put under PREFIX.
 test-python: ## Passes the tests of the PyTorch worker (fetches PyTorch for Python once, unless it is there).
 	@PYTHON=$(PYTHON) CARGO=$(CARGO) scripts/test-python
 
-bench: build ## Compares with torch-lr-finder, side by side (fetches PyTorch for Python, several GB).
+bench: build ## Compares with other finders and PyTorch's own loop, side by side (fetches several GB once).
 	@$(PYTHON) scripts/bench
+
+bench-fidelity: build ## How far split sweeps lie from unsplit ones (4 minutes).
+	@$(PYTHON) scripts/bench/fidelity.py
+
+bench-regret: build ## What following each finder costs in training (half an hour).
+	@$(PYTHON) scripts/bench/regret.py
 
 env: ## Prints what cargo needs in the environment: eval "$$(make -s env)"
 	@$(WITH_LIBTORCH) echo "export LIBTORCH='$$LIBTORCH'"

@@ -112,7 +112,9 @@ fn value(field: &FieldDescriptorProto) -> String {
         (Type::Uint32 | Type::Uint64, _) if list => ("N,N,...", Some("whole_number")),
         (Type::Uint32 | Type::Uint64, _) => ("N", Some("whole_number")),
         (Type::Int64, _) => ("N", Some("integer")),
-        (_, "targets" | "weights" | "optimizer_state" | "eval_data") => ("FILE", None),
+        (_, "targets" | "weights" | "optimizer_state" | "eval_data" | "eval_targets") => {
+            ("FILE", None)
+        }
         (_, "groups") => ("PATTERN:SETTINGS", None),
         (_, "freeze") => ("PATTERN,...", None),
         (_, "custom_config") => ("TEXT", None),

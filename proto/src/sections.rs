@@ -12,7 +12,7 @@ pub const fn of(number: i32) -> &'static str {
         7 | 81 | 82 => LOSS,
         10..=18 | 83..=86 => OPTIMIZER,
         20..=25 => "Batches",
-        87..=89 => EVALUATION,
+        87..=90 => EVALUATION,
         30..=34 => "Range of learning rates",
         40..=43 => "Splitting the work",
         50..=53 => "Suggestion",

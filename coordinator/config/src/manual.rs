@@ -16,7 +16,7 @@ const HEADER: &str = "\
 ";
 
 /// Values of fields that have no default.
-const EXAMPLES: [(&str, &str); 21] = [
+const EXAMPLES: [(&str, &str); 22] = [
     ("targets", "\"targets.npy\""),
     ("input_keys", "[\"inputs\"]"),
     ("target_key", "\"targets\""),
@@ -36,6 +36,7 @@ const EXAMPLES: [(&str, &str); 21] = [
     ("clip_value", "1.0"),
     ("optimizer_state", "\"optimizer.pt\""),
     ("eval_data", "\"validation.npz\""),
+    ("eval_targets", "\"validation-labels.npy\""),
     ("entry", "\"module:setup\""),
     ("custom_config", "'{\"width\": 32}'"),
 ];

@@ -123,7 +123,7 @@ pub(crate) fn evaluation(document: &SweepDocument) -> Option<String> {
         .filter(|_| is_evaluation(document))?;
     let batches = spec.eval_batches.map(|batches| match batches {
         1 => "1 batch of ".to_owned(),
-        batches => format!("{batches} batches of "),
+        batches => format!("up to {batches} batches of "),
     });
     let every =
         updates(document).map(|updates| format!(", every {updates} updates of the weights"));

@@ -33,6 +33,9 @@ fn packed_idx_files_train() {
     );
     let data = ["--data", &images, "--targets", &labels];
     assert_eq!(samples(&Folder::new(), &[&SMALL[..], &data].concat()), 6);
+    let evaluated = ["--eval-data", &images, "--eval-targets", &labels];
+    let all = [&SMALL[..], &data, &evaluated].concat();
+    assert_eq!(samples(&Folder::new(), &all), 6);
 }
 
 #[test]

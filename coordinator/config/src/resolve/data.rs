@@ -87,7 +87,7 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
         }
     }
     match format {
-        Format::Pair => targets(spec, mistakes),
+        Format::Pair => targets("targets", spec.targets.as_deref(), mistakes),
         Format::NamedArrays => named_arrays(spec, mistakes),
         Format::Tokens => tokens(spec, mistakes),
         Format::Table => table(spec, mistakes),
@@ -136,17 +136,18 @@ pub(super) fn missing_files(
     missing(path, builtin, expected)
 }
 
-fn targets(spec: &v1::SweepSpec, mistakes: &mut Mistakes) {
-    match spec.targets.as_deref() {
+/// The file of the targets, where that of the inputs has none.
+pub(super) fn targets(field: &str, file: Option<&str>, mistakes: &mut Mistakes) {
+    match file {
         None => mistakes.add(
-            "targets",
+            field,
             "is missing: the file holds the inputs only",
             "name the .npy or IDX file of the targets",
         ),
         Some(targets) => {
             let missing = missing_files(targets, &[], "a file of targets");
             if let Some((message, remedy)) = missing {
-                mistakes.add("targets", message, remedy);
+                mistakes.add(field, message, remedy);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What is observed instead of the training loss.
 
-use super::data::{Format, missing_files};
+use super::data::{Format, missing_files, targets};
 use super::mistakes::Mistakes;
 use super::model::absolute;
 use crate::names::DATA;
@@ -19,6 +19,7 @@ pub(super) fn evaluation(
     let Some(source) = spec.eval_data.clone() else {
         let here = "a sweep that observes the training loss";
         for (field, set) in [
+            ("eval_targets", spec.eval_targets.is_some()),
             ("eval_batches", spec.eval_batches.is_some()),
             ("eval_every", spec.eval_every.is_some()),
         ] {
@@ -28,6 +29,19 @@ pub(super) fn evaluation(
     };
     if let Some((message, remedy)) = mistaken(&source, Format::of(&data.source)) {
         mistakes.add("eval_data", message, remedy);
+    }
+    let targets_apart = Format::of(&source) == Format::Pair;
+    if targets_apart {
+        targets("eval_targets", spec.eval_targets.as_deref(), mistakes);
+    } else {
+        let pair = "`eval_data` in .npy or IDX files";
+        let set = spec.eval_targets.is_some();
+        mistakes.does_not_apply(
+            "eval_targets",
+            set,
+            "evaluation data with their targets",
+            pair,
+        );
     }
     let batches = *spec.eval_batches.get_or_insert(DEFAULT_BATCHES);
     let every = *spec.eval_every.get_or_insert(1);
@@ -47,6 +61,11 @@ pub(super) fn evaluation(
     Some(v1::Evaluation {
         data: Some(v1::Data {
             source: if embedded { source } else { absolute(&source) },
+            targets: spec
+                .eval_targets
+                .as_deref()
+                .map(absolute)
+                .unwrap_or_default(),
             augmentation: None,
             ..data.clone()
         }),
@@ -57,13 +76,6 @@ pub(super) fn evaluation(
 
 /// What is wrong with the file of an evaluation, beside training data of a format.
 fn mistaken(source: &str, training: Format) -> Option<(String, String)> {
-    if training == Format::Pair {
-        return Some((
-            "does not apply to data in .npy or IDX files, whose targets are a file of their own"
-                .to_owned(),
-            "save inputs and targets with numpy.savez(file, inputs=..., targets=...)".to_owned(),
-        ));
-    }
     let format = Format::of(source);
     let missing = match format {
         Format::Embedded => None,

@@ -103,6 +103,13 @@ fn options_of_losses_parameters_and_evaluation_reach_the_workers() {
     assert_eq!(optimizer.clip_norm, Some(1.0));
     assert!(optimizer.state.ends_with("o.pt"));
     assert_eq!(resolve(once.spec.clone(), 2, 8).unwrap(), once);
+
+    let pairs = resolved(serde_json::json!({
+        "data": file("x.npy"), "targets": file("y.npy"),
+        "eval_data": file("vx.npy"), "eval_targets": file("vy.npy"),
+    }));
+    let evaluation = pairs.trainer.evaluation.unwrap().data.unwrap();
+    assert!(evaluation.source.ends_with("vx.npy") && evaluation.targets.ends_with("vy.npy"));
 }
 
 #[test]
@@ -124,6 +131,9 @@ fn options_that_do_not_fit_the_loss_the_gradients_or_the_evaluation_are_mistakes
             serde_json::json!({"data": "*.npz", "eval_data": "/nowhere/v.npz", "eval_batches": 0}),
             serde_json::json!({"data": "*.npz", "eval_data": "*.csv"}),
             serde_json::json!({"data": "x*.npy", "targets": "y*.npy", "eval_data": "v*.npz"}),
+            serde_json::json!({"data": "x*.npy", "targets": "y*.npy", "eval_data": "v*.npy"}),
+            serde_json::json!({"data": "*.npz", "eval_data": "v*.npz", "eval_targets": "y*.npy"}),
+            serde_json::json!({"eval_targets": "y*.npy"}),
             serde_json::json!({"eval_data": "*.npz"}),
         ]
         .map(mistakes)

@@ -22,6 +22,7 @@ const CHOICES: [&[&str]; 8] = [
         r#"{"data": "*.csv", "target_column": "a \"name\"", "eval_data": "v*.csv"}"#,
         r#"{"data": "*.npz", "input_keys": ["a", "b"], "target_key": "c", "loss": "bce_with_logits",
             "eval_data": "*.safetensors", "eval_batches": 3, "eval_every": 5}"#,
+        r#"{"data": "x*.npy", "targets": "y*.npy", "eval_data": "v*.npy", "eval_targets": "w*.npy"}"#,
         r#"{"eval_data": "digits", "eval_every": 10, "loss": "cross_entropy"}"#,
     ],
     &[
