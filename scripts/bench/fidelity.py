@@ -175,7 +175,7 @@ def main():
             say(f"{len(runs)} of {len(keys)}: {' '.join(map(str, key))}")
     missed = report(runs, given.overlap)
     if missed and given.overlap == "default":
-        print("\nmissed: " + "; ".join(missed), file=sys.stderr)
+        say("missed: " + "; ".join(missed))
         return 1
     return 0
 
