@@ -18,8 +18,8 @@ import os
 import statistics
 import tempfile
 
-from common import (DIGITS, HERE, PEERS, UNUSABLE, arguments, command, guarded, peer_python, say, several, spread, table,
-                    timed, tokens)
+from common import (DIGITS, HERE, PEERS, UNUSABLE, arguments, command, guarded, peer_python, say, several, spread,
+                    table, timed, tokens)
 
 # Each peer and its script.
 SCRIPTS = {"torch-lr-finder": "torch_lr_finder_peer.py", "lightning": "lightning_peer.py", "fastai": "fastai_peer.py"}
@@ -91,9 +91,11 @@ def report_peers(model, rounds):
     rows = []
     for key, label, scale, digits in MEASURES:
         rows.append([label, *(spread([row[who][key] * scale for row in rounds], digits) for who in rounds[0])])
-        rows.append(["  ratio", "", *(spread([row[who][key] / row[OURS][key] for row in rounds], 1) for who in SCRIPTS)])
+        ratios = {who: [row[who][key] / row[OURS][key] for row in rounds] for who in SCRIPTS}
+        rows.append(["  ratio", "", *(spread(of, 1) for of in ratios.values())])
     rows.append(["suggestion", *(f"{rounds[0][who]['suggestion']:.3g}" for who in rounds[0])])
-    table(["", OURS, *(next(name for name in PEERS if name.startswith(who)).replace("==", " ") for who in SCRIPTS)], rows)
+    versions = [next(name for name in PEERS if name.startswith(who)).replace("==", " ") for who in SCRIPTS]
+    table(["", OURS, *versions], rows)
 
     def fastest(key):
         return min(statistics.median(row[who][key] / row[OURS][key] for row in rounds) for who in SCRIPTS)
@@ -102,9 +104,10 @@ def report_peers(model, rounds):
     return [text for ok, text in (
         (model != "mlp" or fastest("whole") >= WHOLE,
          f"{model}: the whole command is {fastest('whole'):.1f} times as fast as the fastest peer, not {WHOLE}"),
-        (fastest("alone") >= ALONE, f"{model}: the range test alone is {fastest('alone'):.2f} times as fast as the fastest "
-                                    f"peer's, not {ALONE}"),
-        (model != "mlp" or memory < MEMORY, f"{model}: {memory * 1e-6:.0f} MB of memory, not under {MEMORY * 1e-6:.0f}"),
+        (fastest("alone") >= ALONE,
+         f"{model}: the range test alone is {fastest('alone'):.2f} times as fast as the fastest peer's, not {ALONE}"),
+        (model != "mlp" or memory < MEMORY,
+         f"{model}: {memory * 1e-6:.0f} MB of memory, not under {MEMORY * 1e-6:.0f}"),
     ) if not ok]
 
 

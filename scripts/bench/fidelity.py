@@ -63,9 +63,10 @@ def distance(one, other):
 def compared(flags, overlap):
     """Everything that is measured of one configuration."""
     whole = sweep([*flags, "--split", "none"])
-    losses, smoothed = whole["curve"]["loss"], [number(value) for value in whole["curve"]["smoothed"] if value is not None]
+    losses = whole["curve"]["loss"]
+    smoothed = [number(value) for value in whole["curve"]["smoothed"] if value is not None]
     end = smoothed.index(min(smoothed)) + 1 if smoothed else len(losses)
-    result = {"usable": whole["verdict"]["usable"], "lr": (whole["rule_value"] or {}).get("lr"), "orders": [], "split": {}}
+    result = {"usable": whole["verdict"]["usable"], "orders": [], "split": {}}
 
     replicas = sweep([*flags, "--split", "replicas", "--replicas", str(ORDERS)])["replicas"]
     shared = min(len(losses), len(replicas[0]["curve"]["loss"]))
@@ -142,7 +143,8 @@ def report(runs, overlap):
                                   if run["split"][str(count)]["decades"] is not None)
         # Both are often the same step of the grid: equal but for rounding.
         if error > noise + 1e-9:
-            missed.append(f"{count} segments move the suggestion by {error:.3f} decades, another data order by {noise:.3f}")
+            missed.append(f"{count} segments move the suggestion by {error:.3f} decades, "
+                          f"another data order by {noise:.3f}")
     return missed
 
 

@@ -3,12 +3,13 @@
 
 Eight small tasks, three seeds each. A finder's suggestion comes from a sweep of 100 steps, which is every
 tool's default, and from one of 300, over the same range of learning rates for all: our methods are read
-off one sweep, each profile runs one of its own, with that tool's schedule, smoothing, stop and rule. Judge is a plain PyTorch loop of 300 steps at that
-constant learning rate from the same initial weights; its final loss is the mean of the last 20 steps.
-Regret is the final loss minus that of the grid's best learning rate (three a decade, the best mean over
-the seeds), as a share of what that one lowers the loss by; a run that diverged or learned nothing has
-lost 100 %. Where a finder gives no number (ours: where the verdict is not usable), nothing is trained
-and it is counted as that; the row `verdict ignored` shows what our rule would have cost. The last row is what asking nobody costs: PyTorch's default of 1e-3.
+off one sweep, each profile runs one of its own, with that tool's schedule, smoothing, stop and rule.
+Judge is a plain PyTorch loop of 300 steps at that constant learning rate from the same initial weights;
+its final loss is the mean of the last 20 steps. Regret is the final loss minus that of the grid's best
+learning rate (three a decade, the best mean over the seeds), as a share of what that one lowers the loss
+by; a run that diverged or learned nothing has lost 100 %. Where a finder gives no number (ours: where the
+verdict is not usable), nothing is trained and it is counted as that; the row `verdict ignored` shows what
+our rule would have cost. The last row is what asking nobody costs: PyTorch's default of 1e-3.
 
 Results are kept line by line, so that a run that was broken off goes on where it was.
 
@@ -111,22 +112,24 @@ def regrets(task, seeds, said, trained):
 
 
 def percent(value):
-    return "-" if value is None else f"{100 * value:.1f} %"
+    # Adding 0 makes -0.0 one that has no sign.
+    return "-" if value is None else f"{round(100 * value, 1) + 0:.1f} %"
 
 
 def report(results, steps, seeds):
-    print(f"\nafter a sweep of {steps} steps: share of the achievable drop that is lost in {TRAINING} steps of training; "
-          f"{len(results)} tasks, means over {seeds} seeds\n")
+    print(f"\nafter a sweep of {steps} steps: share of the achievable drop that is lost in {TRAINING} steps of "
+          f"training; {len(results)} tasks, means over {seeds} seeds\n")
     rows = []
     for finder in FINDERS:
         of = {name: result["finders"][finder] for name, result in results.items()}
         shares = {name: row["share"] for name, row in of.items() if row["share"] is not None}
-        worst = max(shares, key=shares.get, default=None)
+        worst, none = max(shares, key=shares.get, default=None), sum(row["none"] for row in of.values())
         rows.append([finder, percent(statistics.median(shares.values()) if shares else None),
                      percent(statistics.fmean(shares.values()) if shares else None),
-                     f"{percent(shares[worst])} ({worst})" if worst else "-", f"{sum(row['none'] for row in of.values())} of {seeds * len(results)}"])
+                     f"{percent(shares[worst])} ({worst})" if worst else "-", f"{none} of {seeds * len(results)}"])
     table(["finder", "median", "mean", "worst", "no number"], rows)
-    print("\nby task: the grid's best learning rate, its final loss, and the share that a finder loses (its suggestions' median)\n")
+    print("\nby task: the grid's best learning rate, its final loss, and the share that a finder loses (the median of "
+          "its suggestions)\n")
     shown = ["auto", "lightning", "lightning-0.7.6", FASTAI[0], "torch-lr-finder", "ignite", DEFAULT]
     rows = []
     for name, result in results.items():
@@ -183,8 +186,10 @@ def main():
         trainers.close()
     panels = {}
     for steps in SWEEPS:
-        results = {task["name"]: regrets(task, seeds, {seed: said[steps, task["name"], seed] for seed in seeds}, trained)
-                   for task in tasks}
+        results = {}
+        for task in tasks:
+            of = {seed: said[steps, task["name"], seed] for seed in seeds}
+            results[task["name"]] = regrets(task, seeds, of, trained)
         report(results, steps, given.seeds)
         panels[f"sweep of {steps} steps"] = {
             finder: {name: result["finders"][finder] for name, result in results.items()}

@@ -4,7 +4,7 @@ import math
 import statistics
 from xml.sax.saxutils import escape
 
-LABELS, PANEL, GAP, COUNTS, TOP, ROW = 170, 330, 30, 44, 104, 28
+LABELS, PANEL, GAP, COUNTS, TOP, ROW = 170, 330, 20, 60, 120, 28
 TICKS = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1]
 INK, QUIET, FAINT, STRIPE, OWN, OTHER = "#24292f", "#57606a", "#d8dee4", "#f6f8fa", "#c0392b", "#3d6396"
 
@@ -23,7 +23,7 @@ def panel(left, title, rows, own, seeds):
     """One panel: `rows` is finder -> task -> {share, none}."""
     bottom = TOP + ROW * len(rows)
     parts = [text(left, TOP - 22, title, 14, weight="bold"),
-             text(left + PANEL + 14, TOP - 22, "no number", 11, fill=QUIET, anchor="middle")]
+             text(left + PANEL + 34, TOP - 22, "no number", 11, fill=QUIET, anchor="middle")]
     for tick in TICKS:
         x = place(left, tick)
         parts += [f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{bottom}" stroke="{FAINT}"/>',
@@ -45,7 +45,7 @@ def panel(left, title, rows, own, seeds):
                          'stroke-width="2.5"/>')
         none = sum(row["none"] for row in tasks.values())
         if none:
-            parts.append(text(left + PANEL + 14, y + 4.5, f"{none}/{seeds * len(tasks)}", 12, anchor="middle",
+            parts.append(text(left + PANEL + 34, y + 4.5, f"{none}/{seeds * len(tasks)}", 12, anchor="middle",
                               fill=QUIET))
     return parts
 
@@ -64,9 +64,10 @@ def draw(panels, own, seeds):
              f'height="{height}" font-family="Helvetica, Arial, sans-serif">',
              f'<rect width="{width}" height="{height}" rx="8" fill="#ffffff"/>',
              text(24, 32, "What following each finder costs", 18, weight="bold"),
-             text(24, 54, f"Share of the achievable drop of the loss that is lost after 300 steps of training: a dot a task "
-                          f"({len(next(iter(first.values())))}), the bar their median. Red: ours; blue: as other tools do.",
-                  fill=QUIET)]
+             text(24, 54, f"Share of the achievable drop of the loss that is lost after 300 steps of training: "
+                          f"a dot a task ({len(next(iter(first.values())))}), the bar their median.", fill=QUIET),
+             text(24, 72, "Red: our methods, where the curve is usable. Blue: other tools' schedule, smoothing and "
+                          "rule, number for number.", fill=QUIET)]
     for at, finder in enumerate(first):
         y = TOP + ROW * (at + 0.5)
         if at % 2 == 0:
