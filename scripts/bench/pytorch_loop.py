@@ -55,11 +55,10 @@ class Block(nn.Module):
 
 
 class Gpt(nn.Module):
-    def __init__(self):
+    def __init__(self, width=GPT["width"], heads=GPT["heads"]):
         super().__init__()
-        width = GPT["width"]
         self.wte, self.wpe = nn.Embedding(GPT["vocabulary"], width), nn.Embedding(GPT["context"], width)
-        self.blocks = nn.ModuleList(Block(width, GPT["heads"]) for _ in range(GPT["layers"]))
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(GPT["layers"]))
         self.ln_f = nn.LayerNorm(width)
         for name, weights in self.named_parameters():
             if weights.dim() > 1:
