@@ -195,32 +195,29 @@ fn bf16_rounds_the_losses_and_is_said() {
 
 #[test]
 fn running_out_of_memory_ends_the_sweep_at_once_with_a_remedy() {
-    for split in ["none", "segments"] {
-        let folder = Folder::new();
-        let run = folder.sweep(&[
-            "--workers",
-            "2",
-            "--hidden-sizes",
-            "1048576,1048576",
-            "--batch-size",
-            "48",
-            "--split",
-            split,
-        ]);
-        let run = run.exits(1);
-        assert!(
-            run.stderr
-                .contains("a step with batch_size 48 does not fit"),
-            "{}",
-            run.shown()
-        );
-        assert!(run.stderr.contains("--accumulate"), "{}", run.shown());
-        assert!(
-            !run.stderr.contains("attempt"),
-            "it was retried: {}",
-            run.shown()
-        );
-        assert_eq!(folder.names(), Vec::<String>::new());
+    let folder = Folder::new();
+    // Weights that no machine holds, and logits that no address space does.
+    folder.write("tokens.bin", [1, 0].repeat(1 << 22));
+    let weights = ["--hidden-sizes", "1048576,1048576"];
+    let gpt = "--model gpt --layers 1 --heads 1 --width 2 --vocabulary 16777216 --data tokens.bin \
+               --context 1 --batch-size 4000000";
+    let gpt: Vec<&str> = gpt.split_whitespace().collect();
+    for (args, what) in [
+        (&weights[..], "use a smaller model"),
+        (&gpt[..], "such as --batch-size 2000000 --accumulate 2"),
+    ] {
+        for split in ["none", "segments"] {
+            let run = folder.sweep(&[&["--workers", "2", "--split", split], args].concat());
+            let run = run.exits(1);
+            assert!(run.stderr.contains("memory"), "{}", run.shown());
+            assert!(run.stderr.contains(what), "{}", run.shown());
+            assert!(
+                !run.stderr.contains("attempt"),
+                "it was retried: {}",
+                run.shown()
+            );
+            assert_eq!(folder.names(), ["tokens.bin"]);
+        }
     }
 }
 
