@@ -205,22 +205,22 @@ class Loop:
             seekable=self.seekable, replayable=self.seekable, samples=self.samples, steps_per_epoch=self.epoch_steps,
             effective_batch_size=samples if self.in_batches else self.batch_size)
 
-    def probe(self, batches, device):
-        self.start(0, 0, batches, device)
+    def probe(self, steps, device):
+        self.start(0, 0, steps, device)
         losses, gradients, seconds = [], [], []
-        for step in range(batches):
+        for step in range(steps):
             begun = time.perf_counter()
             loss, _ = self.loss(step)
             if loss is None:
-                raise mistake("entry", f"the data end after {step} batches", "return data that can be read again")
+                raise mistake("entry", f"the data end after {step} steps", "return data that can be read again")
             self.update(loss, 0.0)
             losses.append(loss.item())
             seconds.append(time.perf_counter() - begun)
             gradients.append(torch.cat([w.grad.flatten().cpu() for w in self.run.parameters() if w.grad is not None]))
         total, squares = sum(gradients), sum(float(gradient.square().sum()) for gradient in gradients)
-        square = (float(total.square().sum()) - squares) / (batches * (batches - 1))  # Without the noise's part.
+        square = (float(total.square().sum()) - squares) / (steps * (steps - 1))  # Without the noise's part.
         cuda = torch.cuda.max_memory_allocated(device) if device != "cpu" else 0
         return pb.Probed(
-            initial_loss=sum(losses) / batches, gradient_squared=max(0.0, square),
-            gradient_l1=float(total.abs().sum()) / batches, seconds_per_step=min(seconds[1:]),
+            initial_loss=sum(losses) / steps, gradient_squared=max(0.0, square),
+            gradient_l1=float(total.abs().sum()) / steps, seconds_per_step=min(seconds[1:]),
             peak_memory_bytes=cuda or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

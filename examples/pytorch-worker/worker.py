@@ -72,7 +72,7 @@ class Session:
             self.loop = Loop(order.trainer, self.entry)
         if kind != "assign":
             return ("described", self.loop.describe()) if kind == "describe" else (
-                "probed", self.loop.probe(order.batches, self.device))
+                "probed", self.loop.probe(order.steps, self.device))
         self.loop.start(order.replica, order.warm_up_start, order.end, self.device)
         for step, lr in enumerate(order.learning_rates, order.warm_up_start):
             if lease.outcome or self.leases.get(order.lease_token) is not lease:

@@ -13,32 +13,31 @@ use crate::recipe::Recipe;
 use crate::run::Run;
 use crate::samples::Samples;
 
-/// Runs the evaluation, if there is one, and the first `batches` updates, at least 2, each with all batches
-/// that it accumulates. The weights
-/// stay where they are: the updates, which are run to be timed and to take their memory, have the
-/// learning rate 0.
+/// Runs the evaluation, if there is one, and the first updates, at least 2, each with all batches
+/// that it accumulates. The weights stay where they are: the updates, which are run to be timed and
+/// to take their memory, have the learning rate 0.
 pub(crate) fn run(
     recipe: &Recipe,
     samples: &Samples,
     run: &mut Run,
-    batches: u32,
+    updates: u32,
     device: Device,
 ) -> Result<Probed, Failure> {
-    measure(samples, run, batches.max(2), device).map_err(|error| recipe.trouble(&error))
+    measure(samples, run, updates.max(2), device).map_err(|error| recipe.trouble(&error))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a probe times whole steps")]
 fn measure(
     samples: &Samples,
     run: &mut Run,
-    batches: u32,
+    updates: u32,
     device: Device,
 ) -> Result<Probed, TchError> {
     let mut gradients = GradientSum::default();
     let mut losses = 0.0;
     let mut seconds = Vec::new();
     let evaluation = evaluation_seconds(run)?;
-    for step in 0..u64::from(batches) {
+    for step in 0..u64::from(updates) {
         let start = Instant::now();
         let (loss, mut gradient) = run.gradients(samples, step)?;
         run.update(&mut gradient, 0.0)?;
@@ -53,10 +52,10 @@ fn measure(
     let steady = seconds.get_mut(1..).unwrap_or_default();
     steady.sort_by(f64::total_cmp);
     let seconds_per_update = steady.get(steady.len() / 2).copied().unwrap_or(0.0);
-    let (gradient_squared, gradient_l1) = gradients.norms(f64::from(batches))?;
+    let (gradient_squared, gradient_l1) = gradients.norms(f64::from(updates))?;
     Ok(Probed {
         lease_token: 0,
-        initial_loss: losses / f64::from(batches),
+        initial_loss: losses / f64::from(updates),
         gradient_squared,
         gradient_l1,
         seconds_per_step: evaluation + seconds_per_update * f64::from(run.updates_per_step()),
@@ -111,17 +110,17 @@ impl GradientSum {
         Ok(())
     }
 
-    /// |mean g|^2 without the part that the noise of finitely many batches adds,
+    /// |mean g|^2 without the part that the noise of finitely many updates adds,
     /// (|sum g|^2 - sum |g_b|^2) / (B (B - 1)), at least 0; and |mean g|_1.
-    fn norms(&self, batches: f64) -> Result<(f64, f64), TchError> {
+    fn norms(&self, updates: f64) -> Result<(f64, f64), TchError> {
         let _guard = tch::no_grad_guard();
         let (mut square, mut absolute) = (0.0, 0.0);
         for sum in self.sums.iter().flatten() {
             square += total(&sum.f_square()?)?;
             absolute += total(&sum.f_abs()?)?;
         }
-        let unbiased = (square - self.squared_norms) / (batches * (batches - 1.0));
-        Ok((unbiased.max(0.0), absolute / batches))
+        let unbiased = (square - self.squared_norms) / (updates * (updates - 1.0));
+        Ok((unbiased.max(0.0), absolute / updates))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The worker on libtorch, held to the protocol as every worker is: see `docs/workers.md`.
 
-use rangefinder_conformance::{Scenario, Subject, common, run};
+use rangefinder_conformance::{Scenario, Subject, broken, common};
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::trainer_spec::Trainer;
 
@@ -45,10 +45,6 @@ async fn the_worker_on_libtorch_keeps_every_promise_of_the_protocol() {
         command: vec![env!("CARGO_BIN_EXE_worker").into()],
         spec: Box::new(spec),
     };
-    let verdicts = run(&subject, "", |_| {}).await;
-    let broken: Vec<_> = verdicts
-        .iter()
-        .filter(|verdict| verdict.result.is_err())
-        .collect();
+    let broken = broken(&subject).await;
     assert!(broken.is_empty(), "{broken:#?}");
 }

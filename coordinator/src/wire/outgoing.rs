@@ -32,11 +32,11 @@ pub fn command(command: Command, trainer: Option<&v1::TrainerSpec>) -> v1::Conne
         Command::Probe {
             sweep: _,
             token,
-            batches,
+            steps,
         } => Message::Probe(v1::Probe {
             lease_token: token.0,
             trainer: trainer(),
-            batches,
+            steps,
         }),
         Command::Assign {
             sweep,

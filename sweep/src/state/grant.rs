@@ -87,7 +87,7 @@ impl State {
             WorkKind::Probe => Command::Probe {
                 sweep,
                 token,
-                batches: self.sweeps.get(id)?.probe_batches,
+                steps: self.sweeps.get(id)?.probe_steps,
             },
             WorkKind::Task(task) => {
                 let known = self.sweeps.get(id)?;

@@ -34,7 +34,7 @@ pub struct Options {
     /// First pause before work is granted again after a lost attempt; doubles each time.
     pub backoff_ms: u64,
     /// Steps of a probe that shortens warm-ups.
-    pub probe_batches: u32,
+    pub probe_steps: u32,
 }
 
 impl Time {
@@ -62,7 +62,7 @@ impl Default for Options {
             max_failed: 3,
             max_lost: 3,
             backoff_ms: 100,
-            probe_batches: 4,
+            probe_steps: 4,
         }
     }
 }
@@ -198,14 +198,14 @@ pub enum Command {
         /// The lease.
         token: LeaseToken,
     },
-    /// Run a few batches.
+    /// Run a few steps.
     Probe {
         /// The sweep.
         sweep: SweepId,
         /// The lease.
         token: LeaseToken,
         /// How many.
-        batches: u32,
+        steps: u32,
     },
     /// Run a task.
     Assign {

@@ -93,8 +93,8 @@ impl State {
         }
         // Also where the plan needs none of it: a batch that does not fit into memory is found
         // before any task, and people see what a step takes.
-        sweep.probe_batches = if plan::could_use_probe(&sweep.request.plan, trainability) {
-            self.options.probe_batches
+        sweep.probe_steps = if plan::could_use_probe(&sweep.request.plan, trainability) {
+            self.options.probe_steps
         } else {
             LEAST_PROBE
         };

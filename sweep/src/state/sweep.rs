@@ -19,7 +19,7 @@ pub(super) struct Sweep {
     /// `None` until the sweep is described.
     pub probe: Option<Work>,
     /// Steps of the probe.
-    pub probe_batches: u32,
+    pub probe_steps: u32,
     pub described: Option<Described>,
     pub probed: Option<Probe>,
     pub plan: Option<Plan>,
@@ -50,7 +50,7 @@ impl Sweep {
             events: 0,
             describe: Work::new(WorkKind::Describe),
             probe: None,
-            probe_batches: 0,
+            probe_steps: 0,
             described: None,
             probed: None,
             plan: None,

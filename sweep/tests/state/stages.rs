@@ -35,7 +35,7 @@ fn a_range_that_is_not_cut_is_probed_as_shortly_as_can_be() {
     for (split, steps) in [
         (Split::None, 2),
         (Split::Replicas, 2),
-        (Split::Segments, Options::default().probe_batches),
+        (Split::Segments, Options::default().probe_steps),
     ] {
         let mut world = World::new(Options::default(), Training::default());
         world.start_worker(&worker_id(0));
@@ -48,7 +48,7 @@ fn a_range_that_is_not_cut_is_probed_as_shortly_as_can_be() {
             .commands
             .iter()
             .find_map(|(_, command)| match command {
-                Command::Probe { batches, .. } => Some(*batches),
+                Command::Probe { steps, .. } => Some(*steps),
                 _ => None,
             });
         assert_eq!(probe, Some(steps), "{split}");

@@ -2,7 +2,8 @@
 //! `docs/workers.md` asks of a worker, each sentence a case.
 //!
 //! - [`Subject`]: the program under test, and what it is told to train for each [`Scenario`].
-//! - [`run`]: all cases, one after the other, each with a process of its own.
+//! - [`run`]: all cases, one after the other, each with a process of its own; [`broken`]: what of
+//!   them fails.
 //! - `cases`: the cases. `coordinator`: the scripted coordinator that they drive. `process`: the
 //!   worker under test. `task`: the tasks that it is given.
 
@@ -97,6 +98,13 @@ pub struct Verdict {
 #[must_use]
 pub fn cases() -> Vec<&'static str> {
     cases::all().iter().map(|(name, _)| *name).collect()
+}
+
+/// Runs all cases; those that the worker does not keep.
+pub async fn broken(subject: &Subject) -> Vec<Verdict> {
+    let mut verdicts = run(subject, "", |_| {}).await;
+    verdicts.retain(|verdict| verdict.result.is_err());
+    verdicts
 }
 
 /// Runs the cases whose names contain `filter`, and tells of each as soon as it is over.

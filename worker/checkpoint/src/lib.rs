@@ -21,5 +21,5 @@ mod weights;
 
 pub use error::CheckpointError;
 pub use optimizer::{OptimizerState, ParameterState, Remembered};
-pub use tensor::{Dtype, StoredTensor};
+pub use tensor::StoredTensor;
 pub use weights::Weights;

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use crate::error::{CheckpointError, Quoted};
-use crate::tensor::Dtype;
+use crate::tensor::of_storage;
+use rangefinder_data::Dtype;
 
 /// Place of an object in the arena.
 pub(crate) type Id = usize;
@@ -347,7 +348,7 @@ impl Machine<'_> {
         let known = match module {
             "collections" => name == "OrderedDict" || name == "defaultdict",
             "torch._utils" => name == "_rebuild_tensor_v2" || name == "_rebuild_parameter",
-            "torch" => Dtype::of_storage(name).is_some(),
+            "torch" => of_storage(name).is_some(),
             _ => false,
         };
         let full = format!("{module}.{name}");
@@ -381,7 +382,7 @@ impl Machine<'_> {
         else {
             return Err(self.broken());
         };
-        let dtype = class.strip_prefix("torch.").and_then(Dtype::of_storage);
+        let dtype = class.strip_prefix("torch.").and_then(of_storage);
         let (Some(dtype), Ok(elements)) = (dtype, usize::try_from(*elements)) else {
             return Err(self.broken());
         };

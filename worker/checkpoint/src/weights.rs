@@ -8,7 +8,8 @@ use safetensors::SafeTensors;
 use crate::archive::{self, Archive};
 use crate::error::{CheckpointError, Quoted};
 use crate::pickle::{Object, TensorRef};
-use crate::tensor::{Dtype, StoredTensor};
+use crate::tensor::StoredTensor;
+use rangefinder_data::Dtype;
 
 /// Names that an error shows before it counts the rest.
 const SHOWN: usize = 10;

@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rangefinder_checkpoint::{Dtype, OptimizerState, Remembered, StoredTensor, Weights};
+use rangefinder_checkpoint::{OptimizerState, Remembered, StoredTensor, Weights};
+use rangefinder_data::Dtype;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -172,6 +172,25 @@ impl Dtype {
         }
     }
 
+    /// The type as a `.safetensors` file names it; `None` for those that libtorch cannot train with.
+    #[must_use]
+    pub fn of_safetensors(stored: safetensors::Dtype) -> Option<Self> {
+        use safetensors::Dtype as Stored;
+        Some(match stored {
+            Stored::F64 => Self::F64,
+            Stored::F32 => Self::F32,
+            Stored::F16 => Self::F16,
+            Stored::BF16 => Self::Bf16,
+            Stored::I64 => Self::I64,
+            Stored::I32 => Self::I32,
+            Stored::I16 => Self::I16,
+            Stored::I8 => Self::I8,
+            Stored::U8 => Self::U8,
+            Stored::BOOL => Self::Bool,
+            _ => return None,
+        })
+    }
+
     /// Whether elements are floating-point numbers.
     #[must_use]
     pub fn is_float(self) -> bool {

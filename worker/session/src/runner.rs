@@ -91,7 +91,7 @@ fn run(trainer: &mut impl Trainer, job: Job, abort: &AtomicBool, mailbox: &Mailb
     let outcome = match job {
         Job::Describe(spec) => caught(|| trainer.describe(&spec))
             .map(|result| result.map(|described| Outcome::Described(Box::new(described)))),
-        Job::Probe(spec, batches) => caught(|| trainer.probe(&spec, batches))
+        Job::Probe(spec, steps) => caught(|| trainer.probe(&spec, steps))
             .map(|result| result.map(|probed| Outcome::Probed(Box::new(probed)))),
         Job::Task(start, rates) => {
             let ended = caught(|| train(trainer, &start, &rates, abort, mailbox));

@@ -14,11 +14,11 @@ pub trait Trainer: Send {
     /// [`Failure`] of kind `User` names the fields at fault.
     fn describe(&mut self, spec: &v1::TrainerSpec) -> Result<v1::Described, Failure>;
 
-    /// Runs `batches` batches at the initial weights on the device.
+    /// Runs `steps` optimizer steps at the initial weights on the device.
     ///
     /// # Errors
     /// Of kind `OutOfMemory` names the batch size and the remedy.
-    fn probe(&mut self, spec: &v1::TrainerSpec, batches: u32) -> Result<v1::Probed, Failure>;
+    fn probe(&mut self, spec: &v1::TrainerSpec, steps: u32) -> Result<v1::Probed, Failure>;
 
     /// Puts model, optimizer and data at the start of a task: the initial weights, a fresh
     /// optimizer, the data of step `warm_up_start`.

@@ -8,7 +8,7 @@ use rangefinder_proto::v1;
 pub(crate) enum Job {
     /// Load model and data.
     Describe(Box<v1::TrainerSpec>),
-    /// Run a few batches.
+    /// Run a few steps.
     Probe(Box<v1::TrainerSpec>, u32),
     /// Train the steps of a task, one learning rate each.
     Task(Box<TaskStart>, Vec<f64>),
@@ -82,15 +82,15 @@ pub(crate) fn describe(message: v1::Describe) -> Result<Job, Failure> {
 
 /// The job of a Probe.
 pub(crate) fn probe(message: v1::Probe) -> Result<Job, Failure> {
-    if message.batches < 2 {
+    if message.steps < 2 {
         return Err(malformed(format!(
-            "Probe.batches is {}, expected 2 or more",
-            message.batches
+            "Probe.steps is {}, expected 2 or more",
+            message.steps
         )));
     }
     Ok(Job::Probe(
         Box::new(need_trainer(message.trainer)?),
-        message.batches,
+        message.steps,
     ))
 }
 

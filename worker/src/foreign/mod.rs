@@ -118,7 +118,7 @@ pub(crate) fn kind(dtype: Dtype) -> Kind {
 
 /// A copy of a checkpoint's tensor.
 pub(crate) fn tensor(stored: &StoredTensor) -> Result<Tensor, TchError> {
-    let kind = stored_kind(stored.dtype);
+    let kind = kind(stored.dtype);
     let shape = stored
         .shape
         .iter()
@@ -130,22 +130,6 @@ pub(crate) fn tensor(stored: &StoredTensor) -> Result<Tensor, TchError> {
     }
     // Copies as many bytes, whatever their alignment.
     Tensor::f_from_data_size(&stored.bytes, &shape, kind)
-}
-
-fn stored_kind(dtype: rangefinder_checkpoint::Dtype) -> Kind {
-    use rangefinder_checkpoint::Dtype as Stored;
-    match dtype {
-        Stored::F64 => Kind::Double,
-        Stored::F32 => Kind::Float,
-        Stored::F16 => Kind::Half,
-        Stored::Bf16 => Kind::BFloat16,
-        Stored::I64 => Kind::Int64,
-        Stored::I32 => Kind::Int,
-        Stored::I16 => Kind::Int16,
-        Stored::I8 => Kind::Int8,
-        Stored::U8 => Kind::Uint8,
-        Stored::Bool => Kind::Bool,
-    }
 }
 
 /// A tensor of libtorch, as tch points to it.

@@ -50,7 +50,7 @@ pub(super) async fn running_out_of_memory_is_a_kind_of_its_own_and_names_the_bat
             let order = v1::Probe {
                 lease_token: 2,
                 trainer,
-                batches: 2,
+                steps: 2,
             };
             connection.send(ToWorker::Probe(order)).await?;
             failed(connection.report().await?, 2)?

@@ -41,11 +41,11 @@ pub(super) async fn probe_measures_the_gradient_and_the_time_of_a_step(
 ) -> Result<(), String> {
     let trainer = Some((bench.subject.spec)(Ordinary));
     let mut connection = bench.joined(&[]).await?;
-    let (lease_token, batches) = (1, 4);
+    let (lease_token, steps) = (1, 4);
     let order = v1::Probe {
         lease_token,
         trainer,
-        batches,
+        steps,
     };
     connection.send(ToWorker::Probe(order)).await?;
     match connection.report().await? {

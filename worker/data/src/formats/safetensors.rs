@@ -83,22 +83,10 @@ fn array(file: &SafeTensors, bytes: &Bytes, key: &str) -> Found {
 }
 
 fn dtype(stored: Stored) -> Result<Dtype, Defect> {
-    Ok(match stored {
-        Stored::F64 => Dtype::F64,
-        Stored::F32 => Dtype::F32,
-        Stored::F16 => Dtype::F16,
-        Stored::BF16 => Dtype::Bf16,
-        Stored::I64 => Dtype::I64,
-        Stored::I32 => Dtype::I32,
-        Stored::I16 => Dtype::I16,
-        Stored::I8 => Dtype::I8,
-        Stored::U8 => Dtype::U8,
-        Stored::BOOL => Dtype::Bool,
-        other => {
-            return Err(Defect::new(
-                format!("has the type {other:?}, which libtorch cannot train on"),
-                "convert to F32 for inputs, I64 for labels",
-            ));
-        }
+    Dtype::of_safetensors(stored).ok_or_else(|| {
+        Defect::new(
+            format!("has the type {stored:?}, which libtorch cannot train on"),
+            "convert to F32 for inputs, I64 for labels",
+        )
     })
 }

@@ -1,14 +1,11 @@
 //! The same numbers give the same batches, whatever the files that hold them.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rangefinder_data::{BatchOrder, Column, Dataset, Dtype, Source, load};
 
-use crate::common::{elements, fixture, fixtures, source};
+use crate::common::{elements, fixture, fixtures, gzip, source};
 
 /// Integers as int64, whatever their type in the file.
 fn integers(column: &Column) -> Vec<i64> {
@@ -68,12 +65,6 @@ fn idx(code: u8, shape: &[usize], elements: impl Iterator<Item = u8>) -> Vec<u8>
     }
     content.extend(elements);
     content
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]

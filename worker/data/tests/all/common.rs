@@ -1,7 +1,10 @@
 //! What the tests of files share.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rangefinder_data::{Column, DataError, Dataset, Source, load};
 
 /// The path of a file that `fixtures/make_fixtures.py` wrote.
@@ -46,4 +49,11 @@ pub fn elements<T, const SIZE: usize>(column: &Column, read: fn([u8; SIZE]) -> T
         .flat_map(|part| part.bytes().as_chunks::<SIZE>().0)
         .map(|&bytes| read(bytes))
         .collect()
+}
+
+/// Packed as `gzip` does.
+pub fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
 }

@@ -1,14 +1,11 @@
 //! Whatever the bytes of a file are, loading ends in a sound dataset or an error.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use rangefinder_data::{Array, DataError, Dataset, load};
 
-use crate::common::{elements, fixture};
+use crate::common::{elements, fixture, gzip};
 use crate::npy::npy;
 use crate::subjects::{FILES, apply, change, config, source_of};
 
@@ -159,12 +156,6 @@ fn idx(code: u8, lengths: &[u32], elements: usize) -> Vec<u8> {
     content.extend(lengths.iter().flat_map(|length| length.to_be_bytes()));
     content.extend((0..=u8::MAX).cycle().take(elements));
     content
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]

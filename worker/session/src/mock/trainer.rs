@@ -129,7 +129,7 @@ impl Trainer for MockTrainer {
         })
     }
 
-    fn probe(&mut self, spec: &v1::TrainerSpec, batches: u32) -> Result<v1::Probed, Failure> {
+    fn probe(&mut self, spec: &v1::TrainerSpec, steps: u32) -> Result<v1::Probed, Failure> {
         let config = self.config(spec)?;
         if config.out_of_memory {
             return Err(Failure {
@@ -141,7 +141,7 @@ impl Trainer for MockTrainer {
                 fields: Vec::new(),
             });
         }
-        pause(config.step_ms * f64::from(batches));
+        pause(config.step_ms * f64::from(steps));
         // Early learning rates matter from a thirtieth of the fall's on: their sum, five times the
         // last one in a sweep of a dozen steps a decade, times this reaches 0.01 of the loss there.
         let gradient = 0.06 * config.initial_loss / config.fall_lr;

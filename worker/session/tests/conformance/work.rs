@@ -79,7 +79,7 @@ async fn probe_is_answered_under_its_lease() {
     let message = v1::Probe {
         lease_token: 6,
         trainer: Some(spec("{}")),
-        batches: 4,
+        steps: 4,
     };
     connection.send(ToWorker::Probe(message)).await;
     let FromWorker::Probed(probed) = connection.report().await else {
@@ -95,7 +95,7 @@ async fn running_out_of_memory_is_a_kind_of_its_own() {
     let message = v1::Probe {
         lease_token: 6,
         trainer: Some(spec(r#"{"out_of_memory": true}"#)),
-        batches: 4,
+        steps: 4,
     };
     connection.send(ToWorker::Probe(message)).await;
     let failure = failed(connection.report().await);
