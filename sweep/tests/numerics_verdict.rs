@@ -275,6 +275,9 @@ fn what_was_not_measured_is_said() {
             "{beta}"
         );
     }
+    let mut asked = good();
+    asked.beta = Some(0.9_f64.powi(3));
+    assert!(message(&asked).contains("beta1 of 0.729 from step"));
 }
 
 #[test]

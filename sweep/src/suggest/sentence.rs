@@ -134,6 +134,8 @@ pub(crate) fn not_measured_here(grid: &LogGrid, beta: Option<f64>) -> Option<War
         unmeasured.push(format!("a range of {:.2} decades, under one", last - first));
     }
     if let Some(beta) = beta.filter(|beta| *beta != 0.0 && (beta - 0.9).abs() > 1e-9) {
+        // The power of a decimal fraction has digits that nobody wrote.
+        let beta = (beta * 1e9).round() / 1e9;
         unmeasured.push(format!(
             "a momentum or beta1 of {beta} from step to step, neither 0 nor 0.9"
         ));
