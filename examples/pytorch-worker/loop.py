@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, IterableDataset
 sys.path[:0] = [os.getcwd(), os.environ.get("RANGEFINDER_PROTO") or str(Path(__file__).resolve().parents[2] / "proto")]
 pb, services = grpc.protos_and_services("rangefinder/v1/worker.proto")  # grpcio-tools compiles it here and now
 
+SAMPLE = 8  # Updates that tell a segment's optimizer what it has missed.
+
 
 class Failure(Exception):
     def __init__(self, kind, message, field="", remedy=""):
@@ -134,6 +136,7 @@ class Loop:
         self.replica, self.device = replica, device
         self.run = copy.deepcopy(self.model).to(device).train()
         self.optimizer = self.make_optimizer(self.run)
+        self.missed, self.seen = 0 if self.optimizer.state else first, 0
         lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.ratios = [lr / lrs[0] if lrs[0] else 1.0 for lr in lrs]  # The rate swept is the first group's.
         kept = ("collate_fn", "num_workers", "pin_memory")
@@ -185,6 +188,24 @@ class Loop:
         for group, ratio in zip(self.optimizer.param_groups, self.ratios):
             group["lr"] = lr * ratio
         self.optimizer.step()
+        self.seen += 1
+        if self.missed and self.seen == SAMPLE:
+            self.age()
+
+    def age(self):
+        """Lets Adam, RMSprop and their kin remember the steps that a segment has left out, as the first ones tell them:
+        their averages over SAMPLE gradients become those over all (docs/workers.md)."""
+        for group in self.optimizer.param_groups:
+            first, second, alpha = *group.get("betas", (0, 0)), group.get("alpha", 0)
+            decays = {"exp_avg": first, "exp_avg_sq": second, "max_exp_avg_sq": second, "square_avg": alpha,
+                      "grad_avg": alpha}
+            for state in (self.optimizer.state.get(weights, {}) for weights in group["params"]):
+                if not state.keys() <= decays.keys() | {"step", "momentum_buffer"}:
+                    continue  # An optimizer whose memory is not known here.
+                for name in decays.keys() & state.keys():
+                    state[name] *= (1 - decays[name]**(SAMPLE + self.missed)) / (1 - decays[name]**SAMPLE)
+                if "step" in state:
+                    state["step"] += self.missed
 
     def describe(self):
         try:

@@ -76,6 +76,30 @@ class LoopTest(unittest.TestCase):
         losses(loop, 0, 1, lr=0.5)
         self.assertEqual([group["lr"] for group in loop.optimizer.param_groups], [0.5, 0.05])
 
+    def test_an_optimizer_that_starts_late_soon_remembers_what_it_has_missed(self):
+        optimizers = {
+            "adam": lambda model: torch.optim.Adam(model.parameters(), amsgrad=True),
+            "adamw": lambda model: torch.optim.AdamW(model.parameters()),
+            "rmsprop": lambda model: torch.optim.RMSprop(model.parameters(), centered=True),
+            "sgd": lambda model: torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9),
+            "adagrad": lambda model: torch.optim.Adagrad(model.parameters()),
+        }
+        loop = Loop(spec("conformance:ordinary", shuffle=False), "")
+        loop.model[2].p = 0.0
+        loop.keys = lambda first, end: ([((7, 0, 0), index) for index in range(32)] for _ in range(first, end))
+
+        def state(first, end):
+            losses(loop, first, end, lr=0.0)  # At one batch and the initial weights: all gradients are the same.
+            return loop.optimizer.state_dict()["state"][0]
+
+        for name, optimizer in optimizers.items():
+            loop.make_optimizer = optimizer
+            late, fresh, all_of_it = state(150, 160), state(0, 10), state(0, 160)
+            expected = fresh if name in ("sgd", "adagrad") else all_of_it
+            self.assertEqual(late.keys(), expected.keys())
+            for key, value in expected.items():
+                torch.testing.assert_close(late[key], value, msg=f"{name}: {key}", rtol=1e-4, atol=1e-7)
+
     def test_data_that_is_not_map_style_refuses_segments(self):
         loop = Loop(spec("conformance:stream"), "")
         described = loop.describe()

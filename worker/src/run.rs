@@ -97,6 +97,12 @@ impl Run {
         })
     }
 
+    /// The same run for a task whose first global step is `step`.
+    pub(crate) fn from_step(mut self, step: u64) -> Self {
+        self.optimizer.start_late(self.updates(step).start);
+        self
+    }
+
     /// How often training has waited for the device so far.
     pub(crate) fn synchronisations(&self) -> u64 {
         self.synchronisations

@@ -5,9 +5,11 @@
 //! - [`Optimizer`]: its state over the parameters of one model. [`restore`]: a saved one.
 //! - [`sgd`], [`adam`], [`rmsprop`]: the updates, by libtorch's fused kernels where it has them: all
 //!   parameters of a group in one call, as PyTorch does with `fused=True`.
+//! - [`ageing`]: the memory of the steps that a segment leaves out.
 //! - [`clip`]: limits of gradients.
 
 mod adam;
+mod ageing;
 mod clip;
 mod config;
 mod plan;
@@ -29,6 +31,7 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::foreign;
 use crate::parameters::{Gradients, Parameters};
+use ageing::Ageing;
 use clip::Clip;
 use plan::Settings;
 use restore::Memory;
@@ -40,6 +43,8 @@ pub(crate) struct Optimizer {
     clip: Option<Clip>,
     /// One for each slot of the parameters.
     states: Vec<State>,
+    /// Where it started late, until it has made up for that.
+    ageing: Option<Ageing>,
 }
 
 /// What the optimizer remembers about one parameter.
@@ -73,7 +78,14 @@ impl Optimizer {
             settings: plan.settings(),
             clip: plan.clip,
             states: states.collect(),
+            ageing: None,
         }
+    }
+
+    /// Lets an optimizer that starts late in a sweep remember the `missed` updates before, as well as
+    /// the first ones that it sees tell them. After `restore`.
+    pub(crate) fn start_late(&mut self, missed: u64) {
+        self.ageing = (missed > 0).then(|| Ageing::new(missed, &self.states));
     }
 
     /// Goes on from what an optimizer remembered, by the names of the parameters.
@@ -139,6 +151,10 @@ impl Optimizer {
                 .algorithm
                 .update(&mut now, lr * settings.lr_ratio)?;
             members = later;
+        }
+        if let Some(ageing) = self.ageing.take_if(|ageing| ageing.seen()) {
+            let settings = &self.settings;
+            ageing.apply(&mut self.states, |state| &settings[state.group].algorithm)?;
         }
         Ok(())
     }

@@ -163,6 +163,81 @@ fn weight_decay_and_momentum_leave_the_gradients_alone() {
     }
 }
 
+/// The memory of an optimizer after updates with one and the same gradient at a learning rate of 0.
+fn remembered(optimizer: &Optimizer) -> Vec<f64> {
+    let state = &optimizer.states[0];
+    let parts = [&state.first, &state.second, &state.steps];
+    parts
+        .into_iter()
+        .flatten()
+        .flat_map(|part| Vec::<f64>::try_from(part.to_kind(Kind::Double).reshape([-1])).unwrap())
+        .collect()
+}
+
+#[test]
+fn an_optimizer_that_starts_late_soon_remembers_what_it_has_missed() {
+    for (name, momentum) in [
+        ("adam", 0.0),
+        ("adamw", 0.0),
+        ("rmsprop", 0.0),
+        ("sgd", 0.9),
+    ] {
+        for saved in [0, 3] {
+            let algorithm = Algorithm::parse(&v1::Optimizer {
+                name: name.to_owned(),
+                momentum,
+                beta1: 0.9,
+                beta2: 0.999,
+                alpha: 0.99,
+                eps: 1e-8,
+                ..Default::default()
+            })
+            .unwrap();
+            let updates = |late: Option<u64>, count: u32| {
+                let (parameters, mut gradients) = double(&[0.25, -3.0]);
+                let mut optimizer = Optimizer::new(&Plan::from(algorithm.clone()), &parameters);
+                // What went on from a saved state remembers other gradients.
+                let mut before = vec![Some(Tensor::from_slice(&[7.0, 0.5]))];
+                for _ in 0..saved {
+                    optimizer.step(&parameters, &mut before, 0.0).unwrap();
+                }
+                if let Some(missed) = late {
+                    optimizer.start_late(missed);
+                }
+                for _ in 0..count {
+                    optimizer.step(&parameters, &mut gradients, 0.0).unwrap();
+                }
+                remembered(&optimizer)
+            };
+            let sample = super::ageing::SAMPLE;
+            let compare = |late: &[f64], all: &[f64]| {
+                assert_eq!(late.len(), all.len());
+                let close = |(a, b): (&f64, &f64)| (a / b - 1.0).abs() < 1e-9;
+                late.iter().zip(all).all(close)
+            };
+            for more in [0, 5] {
+                let late = updates(Some(150), sample + more);
+                let all = updates(None, 150 + sample + more);
+                // SGD remembers too little for it to matter; its buffer stays as it is.
+                let expected = if name == "sgd" {
+                    updates(None, sample + more)
+                } else {
+                    all
+                };
+                assert!(
+                    compare(&late, &expected),
+                    "{name} from a state of {saved} updates: {late:?} instead of {expected:?}"
+                );
+            }
+            let early = updates(Some(150), sample - 1);
+            assert!(
+                compare(&early, &updates(None, sample - 1)),
+                "{name}: too early"
+            );
+        }
+    }
+}
+
 #[test]
 fn hyperparameters_that_pytorch_refuses_are_named() {
     let sgd = |momentum: f64, nesterov: bool, weight_decay: f64| {

@@ -120,6 +120,37 @@ fn a_step_has_the_same_batch_and_noise_wherever_the_task_begins() {
     );
 }
 
+#[test]
+fn a_segments_optimizer_soon_remembers_the_steps_that_the_segment_leaves_out() {
+    for optimizer in ["adam", "adamw", "rmsprop"] {
+        // All digits in each batch: the gradient stays as it is until the weights move.
+        let spec = v1::TrainerSpec {
+            batch_size: 1797,
+            optimizer: Some(support::optimizer(optimizer)),
+            ..spec("mlp.pt", optimizer)
+        };
+        let losses = |first: u64| {
+            let mut trainer = trainer();
+            begin(&mut trainer, &spec, first, 120).unwrap();
+            let mut losses = Vec::new();
+            for step in first..120 {
+                let lr = if step < 90 { 0.0 } else { 0.01 };
+                trainer.step(step, lr, &mut losses).unwrap();
+            }
+            let from_90 = losses.iter().filter(|loss| loss.step >= 90);
+            from_90.map(|loss| loss.loss).collect::<Vec<_>>()
+        };
+        let (all, late) = (losses(0), losses(80));
+        for (all, late) in all.iter().zip(&late) {
+            assert!(
+                (all / late - 1.0).abs() < 1e-3,
+                "{optimizer}: {late} instead of {all}"
+            );
+        }
+        assert!(all[29] < 0.9 * all[0], "{optimizer}: {all:?}");
+    }
+}
+
 /// All that a step may have at once: batches that are accumulated, varied images, dropout, an evaluation, a
 /// limited gradient, parameter groups and bfloat16, in shuffled order.
 fn everything(optimizer: &str) -> v1::TrainerSpec {
