@@ -9,7 +9,12 @@ see the same losses, to the bit. Fails where the median over interleaved pairs i
 scaling: `cnn`, 8 replicas, one thread a worker: the steps a second of two workers over those of one, from
 the first grant to the last loss. Fails where the median ratio is under 1.8. Needs 2 idle cores.
 
-usage: python3 scripts/bench/orchestration.py overhead|scaling [--pairs N]        (after `make build`)
+segments: how much of the speed-up that the plan predicts a sweep of 300 steps in segments reaches, from the
+first grant to the last loss: in 2 segments by real training (`cnn`, one thread a worker), in 4 and 8 by
+mock workers whose steps take 20 ms of waiting, so that 2 cores are enough for 8 of them. Fails where the
+median is under 90 %. Needs 2 idle cores.
+
+usage: python3 scripts/bench/orchestration.py overhead|scaling|segments [--pairs N]        (after `make build`)
 """
 
 import glob
@@ -19,9 +24,10 @@ import statistics
 import subprocess
 import tempfile
 
-from common import PROGRAMS, Problem, arguments, guarded, number, say, several, spread, sweep
+from common import PROGRAMS, Problem, arguments, guarded, number, program, say, several, spread, sweep, table
 
-STEPS, OVERHEAD, SCALING = 10_000, 0.02, 1.8
+STEPS, OVERHEAD, SCALING, REACHED = 10_000, 0.02, 1.8, 0.9
+CNN = ["--model", "cnn", "--optimizer", "sgd", "--momentum", "0.9", "--num-training", "300"]
 # Up to a learning rate at which nothing diverges: every step is run.
 WHOLE_RANGE = ["--max-lr", "1e-3", "--early-stop-threshold", "none"]
 
@@ -79,8 +85,7 @@ def overhead(pairs):
 
 
 def scaling(pairs):
-    flags = ["--model", "cnn", "--optimizer", "sgd", "--momentum", "0.9", "--num-training", "300",
-             "--split", "replicas", "--replicas", "8", *WHOLE_RANGE]
+    flags = [*CNN, "--split", "replicas", "--replicas", "8", *WHOLE_RANGE]
     seconds = {1: [], 2: []}
     for at in range(pairs + 1):
         for workers, of in seconds.items():
@@ -97,12 +102,40 @@ def scaling(pairs):
     return [] if median >= SCALING else [f"two workers are {median:.2f} times as fast as one, not {SCALING}"]
 
 
+def segments(pairs):
+    mock = ["--worker-command", program("mock-worker"), "--custom-config", '{"step_ms": 20}',
+            "--min-lr", "1e-7", "--max-lr", "10", "--num-training", "300", "--early-stop-threshold", "none"]
+    rows, missed = [], []
+    for count, what, flags in [(2, "cnn", [*CNN, *WHOLE_RANGE]), (4, "mock, 20 ms a step", mock),
+                               (8, "mock, 20 ms a step", mock)]:
+        whole, split, reached = [], [], []
+        for at in range(pairs + 1):
+            one = sweep([*flags, "--split", "none"])
+            several_of_it = sweep([*flags, "--split", "segments", "--segments", str(count)], workers=count)
+            plan = several_of_it["plan"]
+            if len(plan["tasks"]) != count:
+                raise Problem(f"the plan has {len(plan['tasks'])} segments, not {count}")
+            if at:
+                whole.append(training_seconds(one))
+                split.append(training_seconds(several_of_it))
+                reached.append(whole[-1] / split[-1] / plan["speed_up"])
+                say(f"{count} segments, pair {at} of {pairs}: {100 * reached[-1]:.1f} %")
+        rows.append([count, what, spread(whole, 2), spread(split, 2), f"{plan['speed_up']:.2f}",
+                     spread([a / b for a, b in zip(whole, split)], 2), spread([100 * part for part in reached], 1)])
+        if statistics.median(reached) < REACHED:
+            missed.append(f"{count} segments reach {100 * statistics.median(reached):.1f} % of the speed-up that the "
+                          f"plan predicts, not {100 * REACHED:g} %")
+    print(f"300 steps, {pairs} interleaved pairs: median (min-max)")
+    table(["segments", "worker", "unsplit, s", "split, s", "predicted", "measured", "reached, %"], rows)
+    return missed
+
+
 def main():
     parser = arguments(__doc__)
-    parser.add_argument("what", choices=["overhead", "scaling"])
+    parser.add_argument("what", choices=["overhead", "scaling", "segments"])
     parser.add_argument("--pairs", type=several, default=7, help="interleaved pairs, after one that does not count")
     given = parser.parse_args()
-    missed = {"overhead": overhead, "scaling": scaling}[given.what](given.pairs)
+    missed = {"overhead": overhead, "scaling": scaling, "segments": segments}[given.what](given.pairs)
     if missed:
         say("missed: " + "; ".join(missed))
     return 1 if missed else 0

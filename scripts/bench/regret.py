@@ -9,7 +9,7 @@ its final loss is the mean of the last 20 steps. Regret is the final loss minus 
 learning rate (three a decade, the best mean over the seeds), as a share of what that one lowers the loss
 by; a run that diverged or learned nothing has lost 100 %. Where a finder gives no number (ours: where the
 verdict is not usable), nothing is trained and it is counted as that; the row `verdict ignored` shows what
-our rule would have cost. The last row is what asking nobody costs: PyTorch's default of 1e-3.
+our rule would have cost, `where refused` what it would have cost on those sweeps alone. The last row is what asking nobody costs: PyTorch's default of 1e-3.
 
 Results are kept line by line, so that a run that was broken off goes on where it was.
 
@@ -34,8 +34,8 @@ METHODS = ["auto", "drop50", "drop80", "drop95", "steepest", "gmean", "minimum",
 PROFILES = ["lightning", "lightning-0.7.6", "fastai", "torch-lr-finder", "ignite"]
 # fastai has four rules for one sweep; the first is its default.
 FASTAI = ["fastai/valley", "fastai/minimum", "fastai/slide", "fastai/steepest"]
-IGNORED, DEFAULT = "auto, verdict ignored", "PyTorch's 1e-3"
-FINDERS = [*METHODS, IGNORED, "lightning", "lightning-0.7.6", *FASTAI, "torch-lr-finder", "ignite", DEFAULT]
+IGNORED, REFUSED, DEFAULT = "auto, verdict ignored", "auto, where refused", "PyTorch's 1e-3"
+FINDERS = [*METHODS, IGNORED, REFUSED, "lightning", "lightning-0.7.6", *FASTAI, "torch-lr-finder", "ignite", DEFAULT]
 
 
 class Trainers:
@@ -77,7 +77,8 @@ def suggestions(flags, steps):
         values[FASTAI[0] if profile == "fastai" else profile] = theirs["suggestion"]
         for name in FASTAI if profile == "fastai" else [profile]:
             said[name] = values[name]["lr"] if values[name] else None
-    return {**said, IGNORED: ours["rule_value"]["lr"] if ours["rule_value"] else None, DEFAULT: 1e-3}
+    rule = ours["rule_value"]["lr"] if ours["rule_value"] else None
+    return {**said, IGNORED: rule, REFUSED: None if usable else rule, DEFAULT: 1e-3}
 
 
 def grid(flags):
@@ -130,13 +131,14 @@ def report(results, steps, seeds):
     table(["finder", "median", "mean", "worst", "no number"], rows)
     print("\nby task: the grid's best learning rate, its final loss, and the share that a finder loses (the median of "
           "its suggestions)\n")
-    shown = ["auto", "lightning", "lightning-0.7.6", FASTAI[0], "torch-lr-finder", "ignite", DEFAULT]
+    shown = ["auto", REFUSED, "lightning", "lightning-0.7.6", FASTAI[0], "torch-lr-finder", "ignite", DEFAULT]
     rows = []
     for name, result in results.items():
         cells = []
         for finder in shown:
             row = result["finders"][finder]
-            cells.append(f"{percent(row['share'])} ({statistics.median(row['lr']):.1e})" if row["lr"] else "no number")
+            none = "-" if finder == REFUSED else "no number"
+            cells.append(f"{percent(row['share'])} ({statistics.median(row['lr']):.1e})" if row["lr"] else none)
         rows.append([name, f"{result['best']:.1e}", f"{result['best_loss']:.3g}", *cells])
     table(["task", "best lr", "loss", *shown], rows)
 
@@ -193,7 +195,7 @@ def main():
         report(results, steps, given.seeds)
         panels[f"sweep of {steps} steps"] = {
             finder: {name: result["finders"][finder] for name, result in results.items()}
-            for finder in FINDERS if finder != IGNORED}
+            for finder in FINDERS if finder not in (IGNORED, REFUSED)}
     if given.picture:
         with open(given.picture, "w") as file:
             file.write(regret_plot.draw(panels, METHODS, given.seeds))
