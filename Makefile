@@ -10,7 +10,7 @@ SWEEP ?=
 # libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
 WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
 
-.PHONY: help sweep build test test-python check install uninstall bench bench-fidelity bench-regret env clean
+.PHONY: help sweep build test test-python check install uninstall bench bench-orchestration bench-fidelity bench-regret env clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,6 +41,11 @@ test-python: ## Passes the tests of the PyTorch worker (fetches PyTorch for Pyth
 
 bench: build ## Compares with other finders and PyTorch's own loop, side by side (fetches several GB once).
 	@$(PYTHON) scripts/bench
+
+bench-orchestration: build ## What leases and reports cost, and what more workers bring (8 minutes, 2 idle cores).
+	@$(WITH_LIBTORCH) $(CARGO) bench --locked -p rangefinder-worker --bench bare --no-run
+	@$(WITH_LIBTORCH) $(CARGO) build --release --locked -p rangefinder-session --features mock --bin mock-worker
+	@for what in overhead scaling segments; do $(PYTHON) scripts/bench/orchestration.py $$what || exit 1; done
 
 bench-fidelity: build ## How far split sweeps lie from unsplit ones (4 minutes).
 	@$(PYTHON) scripts/bench/fidelity.py

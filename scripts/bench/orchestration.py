@@ -14,7 +14,8 @@ first grant to the last loss: in 2 segments by real training (`cnn`, one thread 
 mock workers whose steps take 20 ms of waiting, so that 2 cores are enough for 8 of them. Fails where the
 median is under 90 %. Needs 2 idle cores.
 
-usage: python3 scripts/bench/orchestration.py overhead|scaling|segments [--pairs N]        (after `make build`)
+usage: python3 scripts/bench/orchestration.py overhead|scaling|segments [--pairs N]
+(`make bench-orchestration` builds what they need and runs all three)
 """
 
 import glob
@@ -46,8 +47,7 @@ def bare_program():
     """The newest build of the bench target."""
     found = [path for path in glob.glob(os.path.join(PROGRAMS, "deps", "bare-*")) if not path.endswith(".d")]
     if not found:
-        raise Problem("there is no bare trainer: run `eval \"$(make -s env)\"`, then "
-                      "`cargo bench -p rangefinder-worker --bench bare --no-run`")
+        raise Problem("there is no bare trainer: run `make bench-orchestration`, which builds it")
     return max(found, key=os.path.getmtime)
 
 
