@@ -36,7 +36,7 @@ install: build ## Installs both programs and libtorch under PREFIX (~/.local by 
 uninstall: ## Removes what `make install` put under PREFIX.
 	@$(PYTHON) scripts/install.py --remove "$(PREFIX)"
 
-test-python: ## Passes the tests of the PyTorch worker (fetches PyTorch for Python once, unless it is there).
+test-python: ## Passes the tests that need PyTorch for Python (fetches it once, unless it is there).
 	@PYTHON=$(PYTHON) CARGO=$(CARGO) scripts/test-python
 
 bench: build ## Compares with other finders and PyTorch's own loop, side by side (fetches several GB once).
