@@ -32,10 +32,24 @@ const SWEEP: Extra = Extra {
     command: "",
     synopsis: "coordinator [OPTIONS]\ncoordinator COMMAND [OPTIONS]",
     description: "\
-Trains a network for some hundred steps while the learning rate grows from tiny to huge, and reads a good one off the curve of the losses. The test is split over worker processes, one for each GPU or share of the CPU, and their losses are merged into the curve that a single process would have drawn. Out of it come a learning rate and an interval for it, or the reason why the curve is of no use and what to do about it. A worker that dies changes nothing in the answer.
-Without a command, such a sweep is run. The learning rate stands alone on standard output, or one object with `--json`; all else goes to standard error.
-Each option of the model, the data, the optimizer, the batches, the range and its split is also a key of the file that `--config` names, with underscores for dashes; `--print-config` prints such a file, with every key, its meaning and its default.",
-    codes: &[exit::OK, exit::FAILED, exit::WRONG_INPUT, exit::NO_USABLE_LR, exit::CANCELLED],
+        Trains a network for some hundred steps while the learning rate grows from tiny to \
+        huge, and reads a good one off the curve of the losses. The test is split over worker \
+        processes, one for each GPU or share of the CPU, and their losses are merged into the \
+        curve that a single process would have drawn. Out of it come a learning rate and an \
+        interval for it, or the reason why the curve is of no use and what to do about it. A \
+        worker that dies changes nothing in the answer.\n\
+        Without a command, such a sweep is run. The learning rate stands alone on standard \
+        output, or one object with `--json`; all else goes to standard error.\n\
+        Each option of the model, the data, the optimizer, the batches, the range and its \
+        split is also a key of the file that `--config` names, with underscores for dashes; \
+        `--print-config` prints such a file, with every key, its meaning and its default.",
+    codes: &[
+        exit::OK,
+        exit::FAILED,
+        exit::WRONG_INPUT,
+        exit::NO_USABLE_LR,
+        exit::CANCELLED,
+    ],
     examples: help::EXAMPLES,
 };
 
@@ -44,7 +58,10 @@ const PLAN: Extra = Extra {
     command: "plan",
     synopsis: "coordinator plan [OPTIONS]",
     description: "\
-Shows the tasks that a sweep with these options would be split into, how long it would take compared with an unsplit one, and by how much its curve is expected to differ. No worker is started: data that can be sought and a training that can be repeated are taken for granted, and the gradients are not measured.",
+        Shows the tasks that a sweep with these options would be split into, how long it would \
+        take compared with an unsplit one, and by how much its curve is expected to differ. No \
+        worker is started: data that can be sought and a training that can be repeated are \
+        taken for granted, and the gradients are not measured.",
     codes: DONE_OR_NOT,
     examples: help::PLAN,
 };
@@ -54,7 +71,8 @@ const ANALYZE: Extra = Extra {
     command: "analyze",
     synopsis: "coordinator analyze [OPTIONS] CURVE",
     description: "\
-Reads a learning rate off losses that exist, such as those of another tool, with every method and profile of a sweep. Standard output is that of a sweep.",
+        Reads a learning rate off losses that exist, such as those of another tool, with every \
+        method and profile of a sweep. Standard output is that of a sweep.",
     codes: &[
         exit::OK,
         exit::FAILED,
@@ -78,7 +96,9 @@ const COMPLETIONS: Extra = Extra {
     command: "completions",
     synopsis: "coordinator completions SHELL",
     description: "\
-Prints a script that completes commands, flags, names of models, losses, methods and the like, and files. `make install` puts those of bash, zsh and fish where these shells look. For elvish and PowerShell there are commands and flags only.",
+        Prints a script that completes commands, flags, names of models, losses, methods and \
+        the like, and files. `make install` puts those of bash, zsh and fish where these \
+        shells look. For elvish and PowerShell there are commands and flags only.",
     codes: DONE_OR_NOT,
     examples: help::COMPLETIONS,
 };
@@ -88,7 +108,8 @@ const MAN: Extra = Extra {
     command: "man",
     synopsis: "coordinator man --out FOLDER",
     description: "\
-Writes this manual, a page for each command, and prints the paths of the pages. `make install` does so.",
+        Writes this manual, a page for each command, and prints the paths of the pages. `make \
+        install` does so.",
     codes: DONE_OR_NOT,
     examples: "Examples:\n  coordinator man --out ~/.local/share/man/man1",
 };
@@ -359,6 +380,9 @@ mod tests {
                 !page.contains('`') && !page.contains("worker\\-program"),
                 "{name}"
             );
+        }
+        for code in SWEEP.codes {
+            assert_ne!(exit::meaning(*code), "", "{code}");
         }
         for command in top.get_subcommands() {
             let entry = format!("coordinator {}", command.get_name());
