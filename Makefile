@@ -10,7 +10,7 @@ SWEEP ?=
 # libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
 WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
 
-.PHONY: help sweep build test test-python check install uninstall bench bench-orchestration bench-fidelity bench-regret env clean
+.PHONY: help sweep build test test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-regret env clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,8 +30,11 @@ check: ## Format, lints, documentation.
 	@$(WITH_LIBTORCH) $(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@$(WITH_LIBTORCH) RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-install: build ## Installs both programs and libtorch under PREFIX (~/.local by default).
-	@$(WITH_LIBTORCH) $(PYTHON) scripts/install.py "$(PREFIX)"
+deny: ## Licences, sources and known faults of the dependencies (needs cargo-deny).
+	@CARGO="$(CARGO)" scripts/deny
+
+install: build ## Installs programs, libtorch, manual and completions under PREFIX (~/.local by default).
+	@$(WITH_LIBTORCH) CARGO="$(CARGO)" $(PYTHON) scripts/install.py "$(PREFIX)"
 
 uninstall: ## Removes what `make install` put under PREFIX.
 	@$(PYTHON) scripts/install.py --remove "$(PREFIX)"

@@ -3,18 +3,28 @@
 
     PREFIX/bin/coordinator, PREFIX/bin/worker
     PREFIX/lib/rangefinder/     libtorch (links, where it comes from an installed PyTorch)
-    PREFIX/share/rangefinder/   licences
+    PREFIX/share/rangefinder/   licences, of all that is installed
+    PREFIX/share/man/man1/      pages of the manual
+    PREFIX/share/               completions where bash, zsh and fish look for them
 
 The tree runs from any folder and needs no environment variable: the coordinator finds the worker
 beside itself, and the worker's RUNPATH names ../lib/rangefinder.
 """
 
+import glob
 import os
 import shutil
+import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAMS = ["coordinator", "worker"]
+COMPLETIONS = {
+    "bash": "share/bash-completion/completions/coordinator",
+    "zsh": "share/zsh/site-functions/_coordinator",
+    "fish": "share/fish/vendor_completions.d/coordinator.fish",
+}
+PAGES = "share/man/man1"
 
 
 def replace(source, target):
@@ -37,18 +47,56 @@ def install(prefix):
         # What only a linker needs stays behind, as does all of a full PyTorch that is not ours to copy.
         if ".so" in name and name != "libtorch.so" and os.path.isfile(source):
             replace(source, os.path.join(lib, name))
-    for name in ("LICENSE-MIT", "LICENSE-APACHE"):
-        replace(os.path.join(ROOT, name), os.path.join(share, name))
-    if os.path.isdir(os.path.join(libtorch, "licenses")):
-        shutil.copytree(os.path.join(libtorch, "licenses"), os.path.join(share, "licenses"), dirs_exist_ok=True)
+    licences(libtorch, lib, share)
+    help_(prefix, os.path.join(bin_, "coordinator"))
     print(f"installed {os.path.join(bin_, 'coordinator')}")
     if bin_ not in os.environ.get("PATH", "").split(os.pathsep):
         print(f"{bin_} is not in PATH yet: export PATH=\"{bin_}:$PATH\"")
 
 
+def licences(libtorch, lib, share):
+    """The texts of all that is installed; docs/licences.md is the overview."""
+    for name in ("LICENSE-MIT", "LICENSE-APACHE"):
+        replace(os.path.join(ROOT, name), os.path.join(share, name))
+    subprocess.run([sys.executable, os.path.join(ROOT, "scripts", "licences.py"),
+                    os.path.join(share, "THIRD-PARTY-LICENSES")], check=True)
+    texts = os.path.join(share, "licenses")
+    sysroot = subprocess.run([os.environ.get("RUSTC", "rustc"), "--print", "sysroot"],
+                             capture_output=True, text=True, check=True).stdout.strip()
+    notices = os.path.join(sysroot, "share", "doc", "rust", "COPYRIGHT-library.html")
+    if os.path.isfile(notices):
+        os.makedirs(os.path.join(texts, "rust"), exist_ok=True)
+        shutil.copy(notices, os.path.join(texts, "rust"))
+    else:
+        print(f"install: this Rust has no {notices}: the notices of its standard library are not installed")
+    if os.path.isdir(os.path.join(libtorch, "licenses")):
+        shutil.copytree(os.path.join(libtorch, "licenses"), texts, dirs_exist_ok=True)
+    elif not os.path.islink(os.path.join(lib, "libtorch_cpu.so")):
+        print(f"install: {libtorch} has no folder `licenses`: before you pass {lib} on, put PyTorch's licences beside it")
+    gomp = os.path.join(lib, "libgomp.so.1")
+    if os.path.isfile(gomp) and not os.path.islink(gomp):
+        shutil.copytree(os.path.join(ROOT, "deploy", "licenses"), texts, dirs_exist_ok=True)
+
+
+def help_(prefix, coordinator):
+    """Completions and pages of the manual, as the program itself gives them."""
+    for shell, path in COMPLETIONS.items():
+        path = os.path.join(prefix, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            subprocess.run([coordinator, "completions", shell], stdout=file, check=True)
+    pages = os.path.join(prefix, PAGES)
+    subprocess.run([coordinator, "man", "--out", pages], stdout=subprocess.DEVNULL, check=True)
+    replace(os.path.join(ROOT, "worker", "worker.1"), os.path.join(pages, "worker.1"))
+
+
 def remove(prefix):
-    for name in PROGRAMS:
-        path = os.path.join(prefix, "bin", name)
+    pages = os.path.join(prefix, PAGES)
+    paths = [os.path.join(prefix, "bin", name) for name in PROGRAMS]
+    paths += [os.path.join(prefix, path) for path in COMPLETIONS.values()]
+    paths += [os.path.join(pages, "worker.1"), os.path.join(pages, "coordinator.1")]
+    paths += glob.glob(os.path.join(glob.escape(pages), "coordinator-*.1"))
+    for path in paths:
         if os.path.lexists(path):
             os.remove(path)
     for folder in ("lib", "share"):
@@ -66,3 +114,5 @@ if __name__ == "__main__":
         remove(target) if removing else install(target)
     except OSError as error:
         sys.exit(f"install: {error.filename}: {error.strerror}; choose another folder with PREFIX=...")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"install: failed: {' '.join(error.cmd)} (see above)")

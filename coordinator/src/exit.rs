@@ -19,3 +19,11 @@ Exit codes:
   2    wrong input
   3    no usable learning rate
   130  cancelled";
+
+/// What `--help` says of a code.
+pub(crate) fn meaning(code: u8) -> &'static str {
+    HELP.lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .find(|(number, _)| *number == code.to_string())
+        .map_or("", |(_, meaning)| meaning.trim())
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
 fn worker(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -53,6 +54,35 @@ fn help_names_every_variable() {
         options::STUCK_SECONDS,
     ] {
         assert!(help.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn the_page_of_the_manual_says_what_help_says() {
+    let page = include_str!("../worker.1")
+        .replace("\\fB", "")
+        .replace("\\fR", "");
+    let help = text(&worker(&["--help"], &[]).stdout);
+    let names = |text: &str| -> BTreeSet<String> {
+        text.split(|c: char| !(c.is_ascii_uppercase() || c == '_'))
+            .filter(|word| word.starts_with("RANGEFINDER_") || *word == "RUST_LOG")
+            .map(ToOwned::to_owned)
+            .collect()
+    };
+    assert!(names(&help).len() > 5, "{help}");
+    assert_eq!(names(&help), names(&page));
+    for line in help.lines() {
+        if let Some((_, default)) = line.split_once("[default: ") {
+            let default = default.trim_end_matches(']');
+            assert!(page.contains(default), "{line}");
+        }
+    }
+    for code in [
+        "told to leave",
+        "cannot go on",
+        "wrong arguments or environment",
+    ] {
+        assert!(help.contains(code) && page.contains(code), "{code}");
     }
 }
 

@@ -19,6 +19,10 @@ pub const DATA_FILES: [&str; 7] = [
     "-ubyte",
     ".idx",
 ];
+/// Types of tokens.
+pub const TOKEN_DTYPES: [&str; 2] = ["u16", "u32"];
+/// What a target's column may hold.
+pub const TARGET_TYPES: [&str; 2] = ["categorical", "numeric"];
 /// Losses.
 pub const LOSSES: [&str; 7] = [
     "cross_entropy",

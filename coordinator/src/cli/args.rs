@@ -26,6 +26,11 @@ pub(super) enum Command {
     Analyze(AnalyzeArgs),
     /// Draw plot.svg and plot.png again from a sweep.json.
     Plot(PlotArgs),
+    /// Print what a shell needs to complete this command line.
+    Completions(CompletionsArgs),
+    /// Write the pages of the manual into a folder.
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// What is asked of a sweep.
@@ -198,4 +203,20 @@ pub(super) struct PlotArgs {
     /// Folder for the pictures; by default that of the file.
     #[arg(long, value_name = "FOLDER")]
     pub(super) out: Option<PathBuf>,
+}
+
+/// `coordinator completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// `coordinator man`.
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// Folder for the pages, such as ~/.local/share/man/man1; it is made where it is missing.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) out: PathBuf,
 }

@@ -9,7 +9,7 @@ use rangefinder_config::{fields, manual};
 
 const WIDTH: usize = 100;
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   coordinator --workers 2
       sweep the embedded example
@@ -20,16 +20,25 @@ Examples:
   coordinator --print-config > sweep.toml
       every option with its meaning and default";
 
-const PLAN: &str = "\
+pub(super) const PLAN: &str = "\
 Examples:
   coordinator plan --workers 8
   coordinator plan --workers 8 --overlap faithful --json";
 
-const ANALYZE: &str = "\
+pub(super) const ANALYZE: &str = "\
 Examples:
   coordinator analyze curve.csv --beta 0.9
   coordinator analyze curve.csv --profile fastai --method slide
-  coordinator analyze sweeps/20260131T120000Z/sweep.json --method drop80 --json";
+  coordinator analyze sweep.json --method drop80 --json";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  source <(coordinator completions bash)
+      in ~/.bashrc
+  coordinator completions zsh > ~/.zfunc/_coordinator
+      with fpath=(~/.zfunc $fpath) before compinit in ~/.zshrc
+  coordinator completions fish | source
+      in ~/.config/fish/config.fish";
 
 /// The whole command line.
 pub(super) fn command() -> Command {
@@ -38,6 +47,9 @@ pub(super) fn command() -> Command {
         .max_term_width(WIDTH)
         .mut_subcommand("plan", |plan| with_defaults(plan).after_help(PLAN))
         .mut_subcommand("analyze", |analyze| analyze.after_help(ANALYZE))
+        .mut_subcommand("completions", |completions| {
+            completions.after_help(COMPLETIONS)
+        })
 }
 
 /// Says what to do where a word stands that is no command: people look for a command that sweeps,

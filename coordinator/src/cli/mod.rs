@@ -8,6 +8,7 @@
 //! - `request`: from flags and configuration file to a resolved specification.
 //! - `sweep`: the default command: run a sweep.
 //! - `plan`, `analyze`, `plot`: the others.
+//! - `completions`, `man`: what shells and `man` read, from the definition of the command line.
 //! - `answer`: a suggestion as data.
 //! - `output`: stdout, and messages of mistakes.
 //! - `signals`: Ctrl-C, SIGTERM, a lost terminal.
@@ -15,7 +16,9 @@
 mod analyze;
 mod answer;
 mod args;
+mod completions;
 mod help;
+mod man;
 mod output;
 mod plan;
 mod plot;
@@ -66,6 +69,8 @@ fn run() -> Result<u8, Trouble> {
         Some(Command::Plan(args)) => plan::run(*args),
         Some(Command::Analyze(args)) => analyze::run(&args),
         Some(Command::Plot(args)) => plot::run(&args),
+        Some(Command::Completions(args)) => completions::run(&args),
+        Some(Command::Man(args)) => man::run(&args),
     }
 }
 

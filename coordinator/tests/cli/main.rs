@@ -3,6 +3,7 @@
 //! - `input`: bad input and configurations.
 //! - `plan`: `coordinator plan`.
 //! - `analyze`: `coordinator analyze` and `plot`.
+//! - `shells`: completions and pages of the manual.
 //! - `worker_command`: workers of the user's own.
 //! - `signals`: Ctrl-C and its kin.
 
@@ -15,6 +16,8 @@
 mod analyze;
 mod input;
 mod plan;
+#[cfg(unix)]
+mod shells;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

@@ -2,18 +2,14 @@
 
 use super::mistakes::Mistakes;
 use super::model::{absolute, missing};
-use crate::names::{DATA, DATA_FILES, MODELS, any_of};
+use crate::names::{DATA, DATA_FILES, MODELS, TARGET_TYPES, TOKEN_DTYPES, any_of};
 use rangefinder_proto::v1;
 use std::path::Path;
 
-/// Types of tokens.
-const TOKEN_DTYPES: [&str; 2] = ["u16", "u32"];
 /// Tokens of a sample where nothing is said.
 const DEFAULT_CONTEXT: u32 = 256;
 /// Most tokens of a sample.
 const MAX_CONTEXT: u32 = 1 << 20;
-/// What a target's column may hold.
-const TARGET_TYPES: [&str; 2] = ["categorical", "numeric"];
 /// Losses that take class indices.
 const CLASS_LOSSES: [&str; 2] = ["cross_entropy", "nll"];
 /// Losses that take numbers.
