@@ -263,22 +263,27 @@ pub(crate) fn interval_meaning(interval: &Interval, replicas: usize) -> String {
     }
 }
 
-/// What splitting does to the suggestion, where it does something.
-pub(crate) fn bias(plan: &Plan) -> Option<String> {
+/// Bias from which it is worth a word, in decades: 5 %.
+const NOTABLE_BIAS: f64 = 0.02;
+
+/// How far splits like this one were measured to lie from the unsplit sweep; nothing if unsplit.
+pub(crate) fn split_error(plan: &Plan) -> Option<String> {
     if plan.segments < 2 {
         return None;
     }
-    let bias = percent(10f64.powf(plan.expected_bias_decades) - 1.0);
-    let direction = if plan.expected_bias_decades < 0.0 {
-        "low"
+    let off = |decades: f64| percent(10f64.powf(decades.abs()) - 1.0);
+    let bias = plan.expected_bias_decades;
+    let of_that = if bias.abs() < NOTABLE_BIAS {
+        String::new()
     } else {
-        "high"
+        let direction = if bias < 0.0 { "low" } else { "high" };
+        format!(", in the mean {} % too {direction}", off(bias))
     };
     Some(format!(
-        "Split into {} segments: such a split was measured to suggest about {} % too {direction}, \
-         and to differ from an unsplit sweep by {:.2} decades on average; `--split none` avoids both.",
+        "Split into {} segments: such splits were measured to differ from the unsplit sweep by {} % \
+         ({:.2} decades){of_that}. `--split none` avoids it.",
         plan.segments,
-        bias.trim_start_matches('-'),
+        off(plan.expected_error_decades),
         plan.expected_error_decades,
     ))
 }

@@ -6,7 +6,7 @@
 
 use super::gaussian::{Gaussian, LogGrid};
 use crate::event::Observation;
-use crate::plan::{Plan, Task, Warning};
+use crate::plan::{Task, Warning};
 use crate::state::OverlapCheck;
 
 /// Difference above which a notice is given.
@@ -165,62 +165,10 @@ pub fn warnings(replica: u32, checks: &[OverlapCheck]) -> Vec<Warning> {
         .collect()
 }
 
-/// What has to be said of a suggestion that was read off a split sweep: `index` is the step
-/// nearest to it, `curve_steps` the number of steps of the curve.
-#[must_use]
-pub fn suggestion_warnings(plan: &Plan, curve_steps: u32, index: u32) -> Vec<Warning> {
-    if plan.segments < 2 {
-        return Vec::new();
-    }
-    let mut warnings = vec![Warning::new(
-        "upward_bias",
-        format!(
-            "a sweep of {} segments suggests a learning rate that is too high by {:.0} % on average \
-             ({:+.2} decades; mean error {:.2}): take it as an upper value, or run with split none or \
-             replicas",
-            plan.segments,
-            100.0 * (10f64.powf(plan.expected_bias_decades) - 1.0),
-            plan.expected_bias_decades,
-            plan.expected_error_decades
-        ),
-    )];
-    let near = |boundary: &u32| boundary.abs_diff(index) <= plan.warm_up_steps;
-    let boundaries = plan
-        .tasks
-        .iter()
-        .filter(|task| task.replica == 0 && task.segment > 0 && task.start < curve_steps)
-        .map(|task| task.start);
-    if let Some(boundary) = boundaries
-        .filter(near)
-        .min_by_key(|boundary| boundary.abs_diff(index))
-    {
-        warnings.push(Warning::new(
-            "suggestion_near_boundary",
-            format!(
-                "the suggestion at step {index} lies within a warm-up ({} steps) of the boundary at step \
-                 {boundary}, where the split disturbs the curve most: check it with split none, or \
-                 with another number of segments",
-                plan.warm_up_steps
-            ),
-        ));
-    }
-    if index.saturating_add(1) >= curve_steps {
-        warnings.push(Warning::new(
-            "suggestion_at_end",
-            format!(
-                "the suggestion lies at the end of the curve (step {index} of {curve_steps}): raise max-lr"
-            ),
-        ));
-    }
-    warnings
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ids::TaskId;
-    use crate::plan::{PlanRequest, Split, Trainability, plan};
-    use crate::schedule::{Grid, Mode, Range};
 
     const STEPS: u32 = 81;
 
@@ -357,49 +305,5 @@ mod tests {
             observations: &observations(40..60, falling),
         };
         assert!(check(&observations(0..STEPS, falling), &[warm_up]).is_empty());
-    }
-
-    #[test]
-    fn a_suggestion_of_a_split_says_its_bias_and_when_it_lies_near_a_boundary_or_the_end() {
-        let planned = |split| {
-            let request = PlanRequest {
-                range: Range {
-                    mode: Mode::Exponential,
-                    grid: Grid::BothEnds,
-                    min_lr: 1e-8,
-                    max_lr: 1.0,
-                    steps: 300,
-                },
-                split,
-                segments: None,
-                replicas: None,
-                overlap_decades: 1.0,
-                workers: 2,
-                updates_per_step: 1,
-                largest_lr_ratio: 1.0,
-            };
-            let trainability = Trainability {
-                beta: Some(0.9),
-                adaptive: true,
-                seekable: true,
-                replayable: true,
-            };
-            plan(&request, trainability, None).unwrap()
-        };
-        let codes = |plan: &Plan, index: u32| -> Vec<String> {
-            let warnings = suggestion_warnings(plan, 290, index);
-            warnings.into_iter().map(|warning| warning.code).collect()
-        };
-        let cut = planned(Split::Segments);
-        let (boundary, warm_up) = (cut.tasks[1].start, cut.warm_up_steps);
-        assert_eq!(codes(&cut, boundary + warm_up + 1), ["upward_bias"]);
-        for index in [boundary - warm_up, boundary, boundary + warm_up] {
-            assert_eq!(
-                codes(&cut, index),
-                ["upward_bias", "suggestion_near_boundary"]
-            );
-        }
-        assert_eq!(codes(&cut, 289), ["upward_bias", "suggestion_at_end"]);
-        assert!(codes(&planned(Split::Replicas), 289).is_empty());
     }
 }

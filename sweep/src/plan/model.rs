@@ -145,9 +145,10 @@ pub struct Plan {
     /// over the overlap's, for each replica); infinite for unsplit plans.
     #[serde(with = "crate::number")]
     pub speed_up_bound: f64,
-    /// Error of the suggestion that was measured for such a split, in decades; 0 if unsplit.
+    /// Mean distance of the suggestion from the unsplit sweep's that was measured for such splits, in
+    /// decades; 0 if unsplit.
     pub expected_error_decades: f64,
-    /// Upward bias of the suggestion that was measured for such a split, in decades; 0 if unsplit.
+    /// The same with its sign: above 0 where such splits suggest the higher learning rate.
     pub expected_bias_decades: f64,
     /// What people should know before it runs.
     pub warnings: Vec<Warning>,

@@ -315,7 +315,11 @@ impl Planner<'_> {
         } else {
             f64::INFINITY
         };
-        let overlap = self.request.overlap_decades;
+        let expected = fidelity::expected(
+            segments,
+            self.request.overlap_decades,
+            self.trainability.adaptive,
+        );
         let most_steps = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Plan {
             split: match (segments, replicas) {
@@ -339,12 +343,8 @@ impl Planner<'_> {
             unsplit_steps: most_steps(unsplit),
             speed_up: unsplit as f64 / critical_path as f64,
             speed_up_bound,
-            expected_error_decades: fidelity::expected_error(segments, overlap),
-            expected_bias_decades: fidelity::expected_bias(
-                segments,
-                overlap,
-                self.trainability.adaptive,
-            ),
+            expected_error_decades: expected.error,
+            expected_bias_decades: expected.bias,
             warnings,
         })
     }

@@ -425,8 +425,10 @@ fn a_split_says_its_error_and_bias_and_an_unsplit_sweep_has_none() {
     assert_eq!(whole.speed_up_bound, f64::INFINITY);
     let adam = planned(&request(Split::Segments, 4, 300, 8), ADAM, None);
     let sgd = planned(&request(Split::Segments, 4, 300, 8), SGD, None);
-    assert!(adam.expected_bias_decades > sgd.expected_bias_decades);
-    assert_eq!(adam.expected_error_decades, sgd.expected_error_decades);
+    // What an adaptive optimizer's segments start with was measured on its own.
+    assert!(sgd.expected_bias_decades > adam.expected_bias_decades);
+    assert!(sgd.expected_error_decades > sgd.expected_bias_decades);
+    assert!(adam.expected_error_decades > 0.0);
     assert!(sgd.speed_up < sgd.speed_up_bound);
     assert!(
         (6.0..8.01).contains(&sgd.speed_up_bound),

@@ -180,12 +180,11 @@ fn sentences(plan: &Plan) -> Vec<String> {
     if plan.segments > 1 {
         let extra = f64::from(plan.total_steps) / f64::from(plan.unsplit_steps.max(1)) - 1.0;
         sentences.push(format!(
-            "{} in all, {} % more than unsplit. Expected error of the suggestion {:.2} decades, \
-             of that {:.2} upwards.",
+            "{} in all, {} % more than unsplit. Such splits move the suggestion by {:.2} decades on \
+             average.",
             words::count(plan.total_steps, "step"),
             words::percent(extra.max(0.0)),
-            plan.expected_error_decades,
-            plan.expected_bias_decades
+            plan.expected_error_decades
         ));
     }
     sentences

@@ -141,8 +141,11 @@ fn notices(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> 
     // It is about the number that is shown; a sweep that was broken off has none.
     let shown = document.suggestion.is_some() || document.rule_value.is_some();
     let plan = document.plan.as_ref().filter(|_| shown);
-    let bias = plan.and_then(words::bias);
-    let mut lines: Vec<String> = bias.iter().flat_map(|text| indented(text, width)).collect();
+    let split = plan.and_then(words::split_error);
+    let mut lines: Vec<String> = split
+        .iter()
+        .flat_map(|text| indented(text, width))
+        .collect();
     lines.extend(
         document
             .warnings

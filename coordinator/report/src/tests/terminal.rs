@@ -33,7 +33,7 @@ fn a_narrow_terminal_gets_everything_in_40_columns() {
 }
 
 #[test]
-fn a_split_sweep_says_its_bias_and_its_warnings() {
+fn a_split_sweep_says_its_error_and_its_warnings() {
     insta::assert_snapshot!(shown(&samples::split(samples::sample("falls"), 4), 100));
 }
 
@@ -228,11 +228,11 @@ fn a_loss_that_is_not_finite_among_ordinary_ones_points_at_the_data() {
 }
 
 #[test]
-fn a_split_without_a_number_says_nothing_of_its_bias() {
+fn a_split_without_a_number_says_nothing_of_its_error() {
     let split = variants::split(samples::sample("falls"), 4);
-    let of_bias = "such a split was measured";
+    let of_error = "such splits were measured";
     let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words(shown(&split, 80)).contains(of_bias));
+    assert!(words(shown(&split, 80)).contains(of_error));
     let cancelled = variants::ended(split, 38, Outcome::Cancelled, StopReason::Cancelled);
-    assert!(!words(shown(&cancelled, 80)).contains(of_bias));
+    assert!(!words(shown(&cancelled, 80)).contains(of_error));
 }
