@@ -5,7 +5,7 @@ use crate::exit;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory as _};
-use rangefinder_config::{fields, manual};
+use rangefinder_config::{fields, manual, names};
 
 const WIDTH: usize = 100;
 
@@ -43,6 +43,9 @@ pub(super) fn command() -> Command {
 /// Says what to do where a word stands that is no command: people look for a command that sweeps,
 /// or give a file without its flag.
 pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
+    if let Some(near) = near_flag(&error) {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(near));
+    }
     let word = error.get(ContextKind::InvalidSubcommand).cloned();
     if let (ErrorKind::ArgumentConflict, Some(ContextValue::String(word))) = (error.kind(), &word) {
         let advice = if Cli::command().find_subcommand(word).is_some() {
@@ -70,6 +73,24 @@ pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(advice));
     }
     error
+}
+
+/// The flag that is most like an unknown one, as letters that are swapped, left out or too many
+/// count: clap's own measure takes `--modle` for `--mode`.
+fn near_flag(error: &clap::Error) -> Option<String> {
+    let ContextValue::String(unknown) = error.get(ContextKind::InvalidArg)? else {
+        return None;
+    };
+    // Where it finds nothing alike, neither do we.
+    error.get(ContextKind::SuggestedArg)?;
+    let root = Cli::command();
+    let first = std::env::args_os().nth(1);
+    let command = first
+        .and_then(|word| root.find_subcommand(word))
+        .unwrap_or(&root);
+    let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+    let near = names::nearest(unknown.strip_prefix("--")?, flags)?;
+    Some(format!("--{near}"))
 }
 
 /// Adds to each flag of the specification what it is when it is not given, as the manual has it.

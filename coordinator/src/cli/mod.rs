@@ -10,6 +10,7 @@
 //! - `plan`, `analyze`, `plot`: the others.
 //! - `answer`: a suggestion as data.
 //! - `output`: stdout, and messages of mistakes.
+//! - `usage`: messages of mistakes that the definition of the command line finds by itself.
 //! - `signals`: Ctrl-C, SIGTERM, a lost terminal.
 
 mod analyze;
@@ -22,11 +23,13 @@ mod plot;
 mod request;
 mod signals;
 mod sweep;
+mod usage;
 
 use crate::exit;
 use args::{Cli, Command};
 use clap::FromArgMatches as _;
 use output::Trouble;
+use rangefinder_errors::Code;
 use std::process::ExitCode;
 
 /// Runs the command line of this process and returns its exit code.
@@ -43,6 +46,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(code.unwrap_or_else(|_| {
         Trouble::new(
             exit::FAILED,
+            Code::Defect,
             "the coordinator has a defect and cannot go on; with RANGEFINDER_LOG=error it says where",
         )
         .report()
@@ -54,13 +58,18 @@ fn run() -> Result<u8, Trouble> {
         Ok(matches) => matches,
         Err(error) => {
             let wrong = error.use_stderr();
+            let error = help::with_advice(error);
+            if wrong {
+                usage::say(&error);
+                return Ok(exit::WRONG_INPUT);
+            }
             // Nobody is left to tell when this fails.
-            let _ = help::with_advice(error).print();
-            return Ok(if wrong { exit::WRONG_INPUT } else { exit::OK });
+            let _ = error.print();
+            return Ok(exit::OK);
         }
     };
     let cli = Cli::from_arg_matches(&matches)
-        .map_err(|error| Trouble::new(exit::WRONG_INPUT, error.to_string()))?;
+        .map_err(|error| Trouble::new(exit::WRONG_INPUT, usage::code(&error), error.to_string()))?;
     match cli.command {
         None => sweep::run(cli.sweep),
         Some(Command::Plan(args)) => plan::run(*args),

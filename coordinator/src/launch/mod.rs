@@ -10,6 +10,7 @@ mod tail;
 
 pub use program::{WORKER_VARIABLE, find as find_worker};
 
+use rangefinder_errors::{Code, Coded};
 use std::io;
 use std::path::PathBuf;
 
@@ -47,6 +48,16 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::BadProgram { .. } => Code::BadWorkerProgram,
+            Self::NoProgram { .. } => Code::NoWorkerProgram,
+            Self::Spawn { .. } => Code::WorkerStart,
+        }
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {

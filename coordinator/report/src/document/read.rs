@@ -1,6 +1,7 @@
 //! The text form of a document, and reading it back.
 
 use super::{FORMAT, SweepDocument};
+use rangefinder_errors::{Code, Coded};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,16 @@ pub enum ReadError {
         /// Its format.
         found: u64,
     },
+}
+
+impl Coded for ReadError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Io { .. } => Code::Unreadable,
+            Self::NotADocument { .. } => Code::NotASweep,
+            Self::Newer { .. } => Code::NewerSweep,
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,32 @@
+//! Messages of mistakes that the definition of the command line finds by itself: clap's text with
+//! our code.
+
+use clap::error::ErrorKind;
+use rangefinder_errors::Code;
+use rangefinder_report::terminal;
+
+/// The code of a mistake.
+pub(super) fn code(error: &clap::Error) -> Code {
+    match error.kind() {
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::InvalidUtf8 => {
+            Code::WrongType
+        }
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => Code::UnknownOption,
+        ErrorKind::ArgumentConflict => Code::Conflict,
+        // What is left has too few or too many words.
+        _ => Code::MissingArgument,
+    }
+}
+
+/// Says a mistake on stderr.
+pub(super) fn say(error: &clap::Error) {
+    let (_, colour) = terminal::stderr_style();
+    let text = error.render();
+    let text = if colour {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    };
+    let with_code = format!("error[{}]:", code(error));
+    terminal::say(&text.replacen("error:", &with_code, 1));
+}
