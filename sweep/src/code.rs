@@ -26,7 +26,9 @@ macro_rules! with_general_code {
             ///
             /// # Errors
             /// As the deserialiser, for anything but text.
-            pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+            pub fn deserialize<'de, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Code, D::Error> {
                 let text = String::deserialize(deserializer)?;
                 Ok(Code::parse(&text).unwrap_or(unknown()))
             }
@@ -57,10 +59,16 @@ mod tests {
         };
         let mut json = serde_json::to_value(&failure).unwrap();
         assert_eq!(json["code"], "RF202");
-        assert_eq!(serde_json::from_value::<Failure>(json.clone()).unwrap(), failure);
+        assert_eq!(
+            serde_json::from_value::<Failure>(json.clone()).unwrap(),
+            failure
+        );
         json["code"] = "RF999".into();
         json["fields"][0].as_object_mut().unwrap().remove("code");
         let other: Failure = serde_json::from_value(json).unwrap();
-        assert_eq!((other.code, other.fields[0].code), (Code::WorkerFailed, Code::FieldRefused));
+        assert_eq!(
+            (other.code, other.fields[0].code),
+            (Code::WorkerFailed, Code::FieldRefused)
+        );
     }
 }

@@ -77,7 +77,10 @@ pub struct Described {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// What kind of mistake.
-    #[serde(with = "crate::code::of_field", default = "crate::code::of_field::unknown")]
+    #[serde(
+        with = "crate::code::of_field",
+        default = "crate::code::of_field::unknown"
+    )]
     pub code: Code,
     /// Name of the field.
     pub field: String,
@@ -119,7 +122,10 @@ pub struct Failure {
     /// What kind of failure.
     pub kind: FailureKind,
     /// The same more closely: the code of its first field, where it has fields.
-    #[serde(with = "crate::code::of_failure", default = "crate::code::of_failure::unknown")]
+    #[serde(
+        with = "crate::code::of_failure",
+        default = "crate::code::of_failure::unknown"
+    )]
     pub code: Code,
     /// What happened, for people.
     pub message: String,

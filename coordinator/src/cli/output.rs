@@ -75,9 +75,10 @@ impl Trouble {
                 .map(|(code, text)| {
                     format!("\n  [{code}] {}", text.trim_end().replace('\n', "\n  "))
                 })
-                .fold(format!("error: {} mistakes:", several.len()), |list, one| {
-                    list + &one
-                }),
+                .fold(
+                    format!("error: {} mistakes:", several.len()),
+                    |list, one| list + &one,
+                ),
         };
         terminal::say(&format!("{said}\n"));
         self.exit

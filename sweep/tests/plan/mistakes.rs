@@ -116,7 +116,11 @@ fn every_mistake_names_its_field() {
             "num_training",
             Code::OutOfRange,
         ),
-        (with_range(|request| request.range.min_lr = 2.0), "min_lr", Code::EmptyRange),
+        (
+            with_range(|request| request.range.min_lr = 2.0),
+            "min_lr",
+            Code::EmptyRange,
+        ),
         (
             with_range(|request| request.range.min_lr = f64::NAN),
             "min_lr",
@@ -124,7 +128,11 @@ fn every_mistake_names_its_field() {
         ),
     ] {
         let error = plan(&request, ADAM, None).expect_err("it is a mistake");
-        assert_eq!((error.field.as_str(), error.code), (field, code), "{error:?}");
+        assert_eq!(
+            (error.field.as_str(), error.code),
+            (field, code),
+            "{error:?}"
+        );
         assert!(!error.message.is_empty() && !error.remedy.is_empty());
     }
 }
@@ -145,7 +153,10 @@ fn segments_that_were_asked_for_need_data_that_can_be_sought() {
         asked,
     ] {
         let error = plan(&request, stuck, None).expect_err("it cannot be cut");
-        assert_eq!((error.code, error.field.as_str()), (Code::UnseekableData, "split"));
+        assert_eq!(
+            (error.code, error.field.as_str()),
+            (Code::UnseekableData, "split")
+        );
         assert!(error.message.contains("seek"));
     }
 }

@@ -1,5 +1,6 @@
 //! Files as shared bytes, mapped into memory. The only `unsafe` of this crate.
 
+use rangefinder_errors::Code;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -16,10 +17,15 @@ pub(crate) fn open(path: &Path) -> Result<Bytes, Defect> {
     // Asked before it is opened: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
     if metadata.is_dir() {
-        return Err(Defect::new("is a folder", "give the path of a file in it"));
+        return Err(Defect::new(
+            Code::NotAFile,
+            "is a folder",
+            "give the path of a file in it",
+        ));
     }
     if !metadata.is_file() {
         return Err(Defect::new(
+            Code::NotAFile,
             "is not a regular file",
             "copy its content to a file",
         ));
@@ -44,10 +50,16 @@ fn map(file: &File) -> io::Result<memmap2::Mmap> {
 }
 
 fn unreadable(error: &io::Error) -> Defect {
-    let remedy = match error.kind() {
-        io::ErrorKind::NotFound => "check the path: it is the worker's machine that reads it",
-        io::ErrorKind::PermissionDenied => "give the user who runs the worker the right to read it",
-        _ => "check the disk and the path",
+    let (code, remedy) = match error.kind() {
+        io::ErrorKind::NotFound => (
+            Code::NoSuchFile,
+            "check the path: it is the worker's machine that reads it",
+        ),
+        io::ErrorKind::PermissionDenied => (
+            Code::Unreadable,
+            "give the user who runs the worker the right to read it",
+        ),
+        _ => (Code::Unreadable, "check the disk and the path"),
     };
-    Defect::new(format!("cannot be read: {error}"), remedy)
+    Defect::new(code, format!("cannot be read: {error}"), remedy)
 }

@@ -1,5 +1,6 @@
 //! TorchScript files.
 
+use rangefinder_errors::Code;
 use std::path::Path;
 
 use rangefinder_session::trainer::Failure;
@@ -32,11 +33,14 @@ impl File {
                       torch.jit.script(model).save(path)";
         let shown = path.display();
         let bytes = std::fs::read(path).map_err(|error| {
-            let reason = match error.kind() {
-                std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-                _ => error.to_string(),
+            let (code, reason) = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    (Code::NoSuchFile, "there is no such file".to_owned())
+                }
+                _ => (Code::Unreadable, error.to_string()),
             };
             failure::user(
+                code,
                 "model",
                 format!("failed to read the model {shown}: {reason}"),
                 remedy,
@@ -53,6 +57,7 @@ impl File {
                 "save it again with torch.jit.script(model).save(path)",
             ));
             failure::user(
+                Code::NotTorchScript,
                 "model",
                 format!("the model {shown} is not a TorchScript file: {reason}"),
                 remedy,

@@ -125,11 +125,7 @@ fn unknown_format(source: &str) -> String {
 }
 
 /// What is wrong when files are missing. A pattern is not looked up here: the worker has the files.
-pub(super) fn missing_files(
-    path: &str,
-    builtin: &[&str],
-    expected: &str,
-) -> Option<Wrong> {
+pub(super) fn missing_files(path: &str, builtin: &[&str], expected: &str) -> Option<Wrong> {
     let name = Path::new(path).file_name().and_then(|name| name.to_str());
     let pattern = name.is_some_and(|name| name.contains(['*', '?', '[', '{']));
     if pattern {
@@ -196,7 +192,12 @@ fn fits_model(spec: &v1::SweepSpec, mistakes: &mut Mistakes, source: &str, forma
         mistakes.add(Code::BuiltinModel, "data", message, tokens);
     } else if MODELS.contains(&model) && model != "gpt" && format == Format::Tokens {
         let message = format!("`{model}` reads numbers, but `{source}` holds tokens");
-        mistakes.add(Code::BuiltinModel, "data", message, "use the model `gpt`, or one of your own");
+        mistakes.add(
+            Code::BuiltinModel,
+            "data",
+            message,
+            "use the model `gpt`, or one of your own",
+        );
     }
 }
 

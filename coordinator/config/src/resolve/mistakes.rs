@@ -17,7 +17,10 @@ impl Mistakes {
     pub(super) fn add(
         &mut self,
         code: Code,
-        field: &str, message: impl Display, remedy: impl Display) {
+        field: &str,
+        message: impl Display,
+        remedy: impl Display,
+    ) {
         self.0.push(FieldError {
             code,
             field: field.to_owned(),

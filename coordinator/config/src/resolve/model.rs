@@ -104,7 +104,11 @@ pub(super) fn missing(name: &str, builtin: &[&str], expected: &str) -> Option<Wr
         )
     };
     if name.is_empty() {
-        return Some((Code::Missing, "is empty".to_owned(), format!("give {known}")));
+        return Some((
+            Code::Missing,
+            "is empty".to_owned(),
+            format!("give {known}"),
+        ));
     }
     if path.is_dir() {
         return Some((

@@ -36,7 +36,12 @@ pub(super) fn optimizer(
             Ok(group) => optimizer.groups.push(group),
             Err(why) => {
                 let (message, remedy) = mistaken(why);
-                mistakes.add(Code::NotAGroup, "groups", format!("`{text}` {message}"), remedy);
+                mistakes.add(
+                    Code::NotAGroup,
+                    "groups",
+                    format!("`{text}` {message}"),
+                    remedy,
+                );
             }
         }
     }

@@ -48,8 +48,7 @@ pub(super) fn read(path: &Path, planned: Option<u32>) -> Result<Curves, Wrong> {
             format!("cannot be read: {error}\n  give a CSV file with the columns lr and loss, or a sweep.json"),
         )
     })?;
-    let text = String::from_utf8(text)
-        .map_err(|_| {
+    let text = String::from_utf8(text).map_err(|_| {
         let text = "is not text in UTF-8\n  give a CSV file or a sweep.json";
         Wrong(Code::Unreadable, text.to_owned())
     })?;
@@ -83,7 +82,8 @@ pub(super) fn read(path: &Path, planned: Option<u32>) -> Result<Curves, Wrong> {
 }
 
 fn of_document(text: &str) -> Result<Curves, Wrong> {
-    let document = document::parse(text, "it").map_err(|error| Wrong(error.code(), error.to_string()))?;
+    let document =
+        document::parse(text, "it").map_err(|error| Wrong(error.code(), error.to_string()))?;
     let mut replicas: Vec<_> = document
         .replicas
         .into_iter()

@@ -26,8 +26,8 @@ use std::collections::BTreeMap;
 pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
     // What is wrong with the flags is said before the file is looked at.
     settings(&asked(args, &SweepSpec::default()), args.beta)?;
-    let curves = input::read(&args.curve, args.num_training)
-        .map_err(|wrong| wrong.of(&args.curve))?;
+    let curves =
+        input::read(&args.curve, args.num_training).map_err(|wrong| wrong.of(&args.curve))?;
     let spec = asked(args, &curves.spec);
     let settings = settings(&spec, args.beta.or(curves.beta))?;
     if args.smoothed {
