@@ -401,14 +401,14 @@ mod tests {
     fn a_file_of_another_format_or_a_missing_one_is_named() {
         let text = load(Path::new("sweep.ini")).unwrap_err().to_string();
         assert!(
-            text.starts_with("sweep.ini: its format is unknown"),
+            text.starts_with("[RF108] sweep.ini: its format is unknown"),
             "{text}"
         );
         let text = load(Path::new("/nowhere/sweep.toml"))
             .unwrap_err()
             .to_string();
         assert!(
-            text.starts_with("/nowhere/sweep.toml: cannot be read"),
+            text.starts_with("[RF703] /nowhere/sweep.toml: cannot be read"),
             "{text}"
         );
     }
