@@ -16,6 +16,7 @@ pub use catalogue::{Code, Group};
 pub use page::page;
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 /// An error that people may read, which says what kind it is.
@@ -33,6 +34,16 @@ impl Code {
             .iter()
             .copied()
             .find(|code| code.to_string() == text)
+    }
+
+    /// The code of a file that cannot be read.
+    #[must_use]
+    pub fn of_reading(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NoSuchFile,
+            io::ErrorKind::IsADirectory => Self::NotAFile,
+            _ => Self::Unreadable,
+        }
     }
 }
 

@@ -95,7 +95,7 @@ pub fn load(path: &Path) -> Result<v1::SweepSpec, ConfigError> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| {
         whole(
-            Code::Unreadable,
+            Code::of_reading(&error),
             format!("cannot be read: {error}"),
             "check the path; `coordinator --print-config` shows a whole file",
         )
@@ -408,7 +408,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            text.starts_with("[RF703] /nowhere/sweep.toml: cannot be read"),
+            text.starts_with("[RF701] /nowhere/sweep.toml: cannot be read"),
             "{text}"
         );
     }

@@ -43,8 +43,9 @@ pub(super) fn command() -> Command {
 /// Says what to do where a word stands that is no command: people look for a command that sweeps,
 /// or give a file without its flag.
 pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
-    if let Some(near) = near_flag(&error) {
+    if let Some((near, usage)) = near_flag(&error) {
         error.insert(ContextKind::SuggestedArg, ContextValue::String(near));
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
     }
     let word = error.get(ContextKind::InvalidSubcommand).cloned();
     if let (ErrorKind::ArgumentConflict, Some(ContextValue::String(word))) = (error.kind(), &word) {
@@ -77,20 +78,23 @@ pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
 
 /// The flag that is most like an unknown one, as letters that are swapped, left out or too many
 /// count: clap's own measure takes `--modle` for `--mode`.
-fn near_flag(error: &clap::Error) -> Option<String> {
+/// With it comes the usage of its command, since clap's own names clap's choice.
+fn near_flag(error: &clap::Error) -> Option<(String, StyledStr)> {
     let ContextValue::String(unknown) = error.get(ContextKind::InvalidArg)? else {
         return None;
     };
     // Where it finds nothing alike, neither do we.
     error.get(ContextKind::SuggestedArg)?;
-    let root = Cli::command();
-    let first = std::env::args_os().nth(1);
-    let command = first
-        .and_then(|word| root.find_subcommand(word))
-        .unwrap_or(&root);
+    let mut root = Cli::command();
+    root.build();
+    let first = std::env::args_os().nth(1).unwrap_or_default();
+    let command = match root.find_subcommand(&first) {
+        Some(_) => root.find_subcommand_mut(&first)?,
+        None => &mut root,
+    };
     let flags = command.get_arguments().filter_map(clap::Arg::get_long);
     let near = names::nearest(unknown.strip_prefix("--")?, flags)?;
-    Some(format!("--{near}"))
+    Some((format!("--{near}"), command.render_usage()))
 }
 
 /// Adds to each flag of the specification what it is when it is not given, as the manual has it.

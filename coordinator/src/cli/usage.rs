@@ -1,13 +1,14 @@
 //! Messages of mistakes that the definition of the command line finds by itself: clap's text with
 //! our code.
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use rangefinder_errors::Code;
 use rangefinder_report::terminal;
 
 /// The code of a mistake.
 pub(super) fn code(error: &clap::Error) -> Code {
     match error.kind() {
+        ErrorKind::InvalidValue if is_without_value(error) => Code::MissingArgument,
         ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::InvalidUtf8 => {
             Code::WrongType
         }
@@ -16,6 +17,11 @@ pub(super) fn code(error: &clap::Error) -> Code {
         // What is left has too few or too many words.
         _ => Code::MissingArgument,
     }
+}
+
+/// clap takes a value that is not there for one that is empty.
+fn is_without_value(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if value.is_empty())
 }
 
 /// Says a mistake on stderr.

@@ -38,12 +38,8 @@ pub(crate) struct Archive {
 /// When it cannot be read.
 pub(crate) fn open(path: &Path) -> Result<Bytes, CheckpointError> {
     let unreadable = |error: std::io::Error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::NotFound => Code::NoSuchFile,
-            _ => Code::Unreadable,
-        };
         CheckpointError::new(
-            code,
+            Code::of_reading(&error),
             format!("cannot be read: {error}"),
             "check the path: it is the worker's machine that reads it",
         )

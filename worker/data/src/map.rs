@@ -50,16 +50,14 @@ fn map(file: &File) -> io::Result<memmap2::Mmap> {
 }
 
 fn unreadable(error: &io::Error) -> Defect {
-    let (code, remedy) = match error.kind() {
-        io::ErrorKind::NotFound => (
-            Code::NoSuchFile,
-            "check the path: it is the worker's machine that reads it",
-        ),
-        io::ErrorKind::PermissionDenied => (
-            Code::Unreadable,
-            "give the user who runs the worker the right to read it",
-        ),
-        _ => (Code::Unreadable, "check the disk and the path"),
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound => "check the path: it is the worker's machine that reads it",
+        io::ErrorKind::PermissionDenied => "give the user who runs the worker the right to read it",
+        _ => "check the disk and the path",
     };
-    Defect::new(code, format!("cannot be read: {error}"), remedy)
+    Defect::new(
+        Code::of_reading(error),
+        format!("cannot be read: {error}"),
+        remedy,
+    )
 }

@@ -123,7 +123,7 @@ fn matching(folder: &Path, name: &str, files: &mut Vec<PathBuf>) -> Result<(), D
     };
     let unreadable = |error: std::io::Error| {
         Defect::new(
-            Code::Unreadable,
+            Code::of_reading(&error),
             format!("is in a folder that cannot be read: {error}"),
             "check the folder: it is the worker's machine that reads it",
         )

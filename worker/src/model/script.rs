@@ -33,14 +33,12 @@ impl File {
                       torch.jit.script(model).save(path)";
         let shown = path.display();
         let bytes = std::fs::read(path).map_err(|error| {
-            let (code, reason) = match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    (Code::NoSuchFile, "there is no such file".to_owned())
-                }
-                _ => (Code::Unreadable, error.to_string()),
+            let reason = match error.kind() {
+                std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                _ => error.to_string(),
             };
             failure::user(
-                code,
+                Code::of_reading(&error),
                 "model",
                 format!("failed to read the model {shown}: {reason}"),
                 remedy,

@@ -166,7 +166,7 @@ impl Target {
         std::fs::read_to_string(&self.path).map_err(|error| {
             failure(
                 &self.path,
-                Code::Unreadable,
+                Code::of_reading(&error),
                 format!("cannot be read: {error}"),
                 "check the path; a text file in UTF-8 is expected",
             )

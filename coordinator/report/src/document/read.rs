@@ -40,7 +40,7 @@ pub enum ReadError {
 impl Coded for ReadError {
     fn code(&self) -> Code {
         match self {
-            Self::Io { .. } => Code::Unreadable,
+            Self::Io { source, .. } => Code::of_reading(source),
             Self::NotADocument { .. } => Code::NotASweep,
             Self::Newer { .. } => Code::NewerSweep,
         }

@@ -44,7 +44,7 @@ impl Wrong {
 pub(super) fn read(path: &Path, planned: Option<u32>) -> Result<Curves, Wrong> {
     let text = std::fs::read(path).map_err(|error| {
         Wrong(
-            Code::Unreadable,
+            Code::of_reading(&error),
             format!("cannot be read: {error}\n  give a CSV file with the columns lr and loss, or a sweep.json"),
         )
     })?;
