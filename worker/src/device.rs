@@ -144,7 +144,9 @@ mod tests {
         if foreign::cuda_is_installed() {
             return;
         }
-        let error = resolve("cuda:0").unwrap_err().to_string();
+        let error = resolve("cuda:0").unwrap_err();
+        assert_eq!(error.code(), Code::CudaLibrary);
+        let error = error.to_string();
         assert!(error.contains("cannot train on cuda:0"), "{error}");
         assert!(error.contains("use the device cpu"), "{error}");
     }

@@ -83,8 +83,12 @@ fn done(output: Output) -> Run {
         code: output.status.code().unwrap(),
     };
     // What is documented of a code is what happens.
-    if let Some((_, said)) = run.stderr.split_once("error[") {
-        let code: Code = said.split(']').next().unwrap().parse().unwrap();
+    let said = run
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("error["));
+    if let Some((code, _)) = said.and_then(|said| said.split_once(']')) {
+        let code: Code = code.parse().unwrap();
         let exit = u8::try_from(run.code).unwrap();
         assert!(code.exits().contains(&exit), "{}", run.shown());
     }

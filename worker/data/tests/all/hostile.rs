@@ -4,6 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use rangefinder_data::{Array, DataError, Dataset, load};
+use rangefinder_errors::Code;
 
 use crate::common::{elements, fixture, gzip};
 use crate::npy::npy;
@@ -210,6 +211,7 @@ fn packed_files_of_many_or_endless_parts_are_refused() {
         error.message.contains("claims to hold 3221225472 bytes"),
         "{error}"
     );
+    assert_eq!(error.code, Code::DataMemory);
     assert!(error.remedy.contains("gunzip"), "{error}");
     // In parts, the same content is the same.
     let content = idx(0x08, &[2, 2], 4);
