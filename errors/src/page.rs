@@ -8,7 +8,7 @@ const INTRODUCTION: &str = "\
 
 <!-- Written from errors/src/catalogue.rs by `INSTA_UPDATE=always cargo test -p rangefinder-errors`. -->
 
-Every error message carries a code: `error[RF202]: --batch-size: 0 is too small; ...`. The message \
+Every error message carries a code: `error[RF202]: --batch-size: 0 is too small`. The message \
 names the thing, its value and what to do; this page says what the code means wherever it stands. \
 Codes are a part of the interface, as exit codes are: a number keeps its meaning, and that of a code \
 that is gone is never given to another. Several mistakes come as a list, each with its own code. \

@@ -54,22 +54,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Result<u8, Trouble> {
-    let matches = match help::command().try_get_matches() {
-        Ok(matches) => matches,
-        Err(error) => {
-            let wrong = error.use_stderr();
-            let error = help::with_advice(error);
-            if wrong {
-                usage::say(&error);
-                return Ok(exit::WRONG_INPUT);
-            }
-            // Nobody is left to tell when this fails.
-            let _ = error.print();
-            return Ok(exit::OK);
-        }
+    let read = help::command().try_get_matches();
+    let cli = match read.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return Ok(usage::say(&help::with_advice(error))),
     };
-    let cli = Cli::from_arg_matches(&matches)
-        .map_err(|error| Trouble::new(exit::WRONG_INPUT, usage::code(&error), error.to_string()))?;
     match cli.command {
         None => sweep::run(cli.sweep),
         Some(Command::Plan(args)) => plan::run(*args),
