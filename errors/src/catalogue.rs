@@ -131,7 +131,7 @@ catalogue! {
         NoGpu = 501 [2], "A GPU is asked for and none is visible.", "Check the driver with `nvidia-smi` and `CUDA_VISIBLE_DEVICES`, or use `--device cpu`.";
         NoSuchGpu = 502 [2], "The index of the GPU is none of the visible ones.", "Take one of those in the message; the index counts the visible GPUs only.";
         TooManyWorkers = 503 [2], "More workers are asked for than the GPUs hold.", "Take fewer `--workers`, or more `--workers-per-gpu`.";
-        CudaLibrary = 504 [1, 2], "libtorch's CUDA half cannot be loaded.", "Install a libtorch with CUDA and put its `lib` folder into `LD_LIBRARY_PATH`, or use `--device cpu`.";
+        CudaLibrary = 504 [2], "libtorch's CUDA half cannot be loaded.", "Install a libtorch with CUDA and put its `lib` folder into `LD_LIBRARY_PATH`, or use `--device cpu`.";
         NoWorkerProgram = 505 [1], "The worker program is not where it should be.", "Install it beside the coordinator (`make install`), or name it with `RANGEFINDER_WORKER`.";
         BadWorkerProgram = 506 [1], "The worker program that was named cannot be run.", "Give the path of the worker's executable file.";
         WorkerStart = 507 [1], "The operating system does not start the worker program.", "Do what its reason says: check the program of `--worker-command`, its rights, the limits of processes.";
@@ -160,7 +160,7 @@ catalogue! {
         NewerSweep = 708 [2], "A `sweep.json` is of a newer format than this release reads.", "Use the release that wrote it, or a newer one.";
         HparamsField = 711 [2], "The file of hyperparameters has no such field, or one that is no number.", "Name one with `--auto-lr-find FIELD`; candidates are in the message.";
         HparamsShared = 712 [2], "The field cannot be written without changing others, as where an anchor of YAML shares it.", "Write it as a number of its own.";
-        HparamsReplace = 713 [1, 2], "The file of hyperparameters cannot be replaced. Found before the sweep (2) or after it (1).", "Make the file and its folder writable, or name a copy.";
+        HparamsReplace = 713 [1, 2], "The file of hyperparameters cannot be replaced. Found before the sweep (2), or after it (1), where it may have changed meanwhile.", "Make the file and its folder writable, or name a copy; after the sweep, write the learning rate by hand.";
         HparamsUnwritten = 714 [1, 3, 130], "There is no usable learning rate to write, and the file is as it was.", "Do what the verdict on the curve advises.";
         CurveColumns = 721 [2], "A curve has no column of learning rates or losses.", "Name the columns `lr` (or `learning_rate`) and `loss` in the first line.";
         CurveRow = 722 [2], "A row of a curve cannot be read.", "Correct the line that is named.";

@@ -77,8 +77,8 @@ pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
 }
 
 /// The flag that is most like an unknown one, as letters that are swapped, left out or too many
-/// count: clap's own measure takes `--modle` for `--mode`.
-/// With it comes the usage of its command, since clap's own names clap's choice.
+/// count: clap's own measure takes `--modle` for `--mode`. With it comes the usage of its command,
+/// since clap's names clap's choice.
 fn near_flag(error: &clap::Error) -> Option<(String, StyledStr)> {
     let ContextValue::String(unknown) = error.get(ContextKind::InvalidArg)? else {
         return None;
@@ -92,7 +92,10 @@ fn near_flag(error: &clap::Error) -> Option<(String, StyledStr)> {
         Some(_) => root.find_subcommand_mut(&first)?,
         None => &mut root,
     };
-    let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+    let flags = command
+        .get_arguments()
+        .filter(|flag| !flag.is_hide_set())
+        .filter_map(clap::Arg::get_long);
     let near = names::nearest(unknown.strip_prefix("--")?, flags)?;
     Some((format!("--{near}"), command.render_usage()))
 }

@@ -41,7 +41,10 @@ pub enum Error {
         looked: Vec<PathBuf>,
     },
     /// The operating system refuses.
-    #[error("the worker program {} does not start: {source}", path.display())]
+    #[error(
+        "the worker program {} does not start: {source}; check its path, and that it can be run",
+        path.display()
+    )]
     Spawn {
         /// Its path.
         path: PathBuf,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; give the path of a sweep.json", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -17,7 +17,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// The text is not a document of a known format.
-    #[error("{origin} is not a sweep.json: {reason}")]
+    #[error("{origin} is not a sweep.json: {reason}; give one that a sweep has written")]
     NotADocument {
         /// Where the text comes from.
         origin: String,

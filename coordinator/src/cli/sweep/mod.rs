@@ -17,7 +17,7 @@ use super::signals::Signals;
 use super::{answer, request};
 use crate::{devices, engine, exit, run};
 use clock::Clock;
-use rangefinder_config::hparams::Target;
+use rangefinder_config::hparams::{HparamsError, Target};
 use rangefinder_config::{AnswerSettings, Device, Resolved, manual};
 use rangefinder_errors::Code;
 use rangefinder_report::document::{Parts, Status};
@@ -211,9 +211,10 @@ fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, T
             ));
         }
     };
-    let all = target
-        .write(suggestion.lr)
-        .map_err(|error| Trouble::failed(&error))?;
+    // It was checked before: whatever is wrong now has changed during the sweep.
+    let changed =
+        |error: HparamsError| Trouble::new(exit::FAILED, Code::HparamsReplace, error.to_string());
+    let all = target.write(suggestion.lr).map_err(changed)?;
     if !quiet {
         let all: Vec<_> = all
             .into_iter()
