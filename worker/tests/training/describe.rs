@@ -66,11 +66,7 @@ fn assert_mistake(spec: &v1::TrainerSpec, code: Code, field: &str, parts: &[&str
     assert_eq!(failure.fields[0].code, Some(code.to_string()));
     assert_eq!(failure.fields[0].field, field, "{failure:?}");
     for part in parts {
-        assert!(
-            failure.message.contains(part),
-            "{:?} lacks {part:?}",
-            failure.message
-        );
+        assert!(failure.message.contains(part), "{part:?}: {failure:?}");
     }
 }
 
@@ -350,17 +346,6 @@ fn a_batch_larger_than_the_data_is_a_mistake() {
         Code::BatchLargerThanData,
         "batch_size",
         &["5000", "1797"],
-    );
-    let spec = v1::TrainerSpec {
-        batch_size: 1000,
-        accumulate: 2,
-        ..spec
-    };
-    assert_mistake(
-        &spec,
-        Code::BatchLargerThanData,
-        "accumulate",
-        &["2 batches of batch_size 1000 are 2000 samples", "1797"],
     );
 }
 

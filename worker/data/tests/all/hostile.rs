@@ -220,6 +220,22 @@ fn packed_files_of_many_or_endless_parts_are_refused() {
 }
 
 #[test]
+fn a_hostile_name_is_cut_and_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = format!("\\u001b[31m{}", "x".repeat(10_000));
+    let header = format!(r#"{{"{name}":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}}}"#);
+    let mut content = (header.len() as u64).to_le_bytes().to_vec();
+    content.extend_from_slice(header.as_bytes());
+    content.push(0);
+    let error = load_bytes(folder.path(), "data.safetensors", &content).unwrap_err();
+    assert_eq!((error.code, error.field), (Code::NoSuchArray, "input_keys"));
+    for part in ["\\u{1b}[31mxxx", "...`"] {
+        assert!(error.message.contains(part), "{error}");
+    }
+    assert!(error.message.len() < 1000, "too long: {error}");
+}
+
+#[test]
 fn any_text_below_a_header_is_read_or_refused_with_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let cell = prop_oneof![
