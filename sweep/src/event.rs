@@ -3,6 +3,7 @@
 use crate::curve::StopReason;
 use crate::ids::{LeaseToken, SweepId, TaskId, WorkerId};
 use crate::plan::{Plan, Probe, Warning};
+use rangefinder_errors::{Code, Coded};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -75,6 +76,12 @@ pub struct Described {
 /// A mistake in one field of the specification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
+    /// What kind of mistake.
+    #[serde(
+        with = "crate::code::of_field",
+        default = "crate::code::of_field::unknown"
+    )]
+    pub code: Code,
     /// Name of the field.
     pub field: String,
     /// What is wrong, naming the value.
@@ -90,6 +97,12 @@ impl std::fmt::Display for FieldError {
 }
 
 impl std::error::Error for FieldError {}
+
+impl Coded for FieldError {
+    fn code(&self) -> Code {
+        self.code
+    }
+}
 
 /// What kind of failure it is; decides whether it is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +121,12 @@ pub enum FailureKind {
 pub struct Failure {
     /// What kind of failure.
     pub kind: FailureKind,
+    /// The same more closely: the code of its first field, where it has fields.
+    #[serde(
+        with = "crate::code::of_failure",
+        default = "crate::code::of_failure::unknown"
+    )]
+    pub code: Code,
     /// What happened, for people.
     pub message: String,
     /// The fields at fault, for a user's mistake.

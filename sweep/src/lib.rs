@@ -4,6 +4,7 @@
 //! arguments, decisions go out as values.
 //!
 //! - [`ids`]: names of sweeps, tasks, workers, attempts and leases.
+//! - [`code`]: the codes of errors as text in JSON.
 //! - [`number`]: non-finite numbers as the strings `"NaN"`, `"Infinity"`, `"-Infinity"` in JSON.
 //! - [`schedule`]: the learning rate of each global step.
 //! - [`plan`]: how a sweep is split into tasks, and what that costs.
@@ -12,6 +13,7 @@
 //! - [`event`]: what happens in a sweep, for whoever watches.
 //! - [`state`]: the state machine: events in, actions out.
 
+pub mod code;
 pub mod curve;
 pub mod event;
 pub mod ids;

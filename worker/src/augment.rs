@@ -2,6 +2,7 @@
 //! at once, on the device that the batch is on.
 
 use rangefinder_data::{Augmentation, Variation};
+use rangefinder_errors::Code;
 use rangefinder_session::trainer::Failure;
 use tch::{TchError, Tensor};
 
@@ -29,6 +30,7 @@ pub(crate) fn check(augmentation: Augmentation, samples: &Samples) -> Result<(),
             .map(|input| format!("`{}` {:?}", input.name(), input.shape()))
             .collect();
         return Err(failure::user(
+            Code::Augmentation,
             "augment",
             format!(
                 "there are no images to vary, arrays of shape (samples, channels, height, width): the \
@@ -44,6 +46,7 @@ pub(crate) fn check(augmentation: Augmentation, samples: &Samples) -> Result<(),
     match images.find(|image| image.shape()[2..].iter().any(|&n| n <= crop as usize)) {
         None => Ok(()),
         Some(image) => Err(failure::user(
+            Code::Augmentation,
             "augment",
             format!(
                 "crop={crop} can leave nothing of the images of `{}`, whose shape is {:?}",

@@ -1,6 +1,7 @@
 //! Finds the user's mistakes by running one batch, before any training.
 
 use rangefinder_data::Column;
+use rangefinder_errors::Code;
 use rangefinder_session::trainer::Failure;
 use tch::{TchError, Tensor};
 
@@ -26,6 +27,7 @@ pub(crate) fn first_loss(
 ) -> Result<f64, Failure> {
     if run.model.parameters.slots().is_empty() && !recipe.freeze.is_empty() {
         return Err(failure::user(
+            Code::NothingToTrain,
             "freeze",
             "every parameter is frozen",
             "leave some to be trained",
@@ -33,6 +35,7 @@ pub(crate) fn first_loss(
     }
     if run.model.parameters.slots().is_empty() {
         return Err(failure::user(
+            Code::NothingToTrain,
             "model",
             "the model has no trainable parameters",
             "save it with parameters that require a gradient, and not frozen by torch.jit.freeze",
@@ -52,6 +55,7 @@ pub(crate) fn first_loss(
         .of_output(&output, &batch.targets, known)
         .map_err(|error| {
             failure::user(
+                Code::LossShapes,
                 "loss",
                 format!("the loss cannot be computed: {}", failure::sentence(&error)),
                 "save targets that fit the model's output and the loss",
@@ -60,6 +64,7 @@ pub(crate) fn first_loss(
     drop(autocast);
     if !loss.requires_grad() {
         return Err(failure::user(
+            Code::NothingToTrain,
             "model",
             "the loss does not depend on any trainable parameter",
             "let the model's output be computed from its parameters, without torch.no_grad or detach",
@@ -93,6 +98,7 @@ fn finite(recipe: &Recipe, loss: &Tensor, field: &str, of: &str) -> Result<f64, 
         return Ok(value);
     }
     Err(failure::user(
+        Code::LossNotFinite,
         field,
         format!("the loss of {of} at the initial weights is {value}"),
         "look for NaN, infinities or very large numbers in the data, and scale the inputs",
@@ -148,6 +154,7 @@ fn forward(
         .any(|sign| error.to_string().contains(sign));
         if arguments_differ {
             return failure::user(
+                Code::ForwardArguments,
                 "input_keys",
                 format!(
                     "the model's forward does not take {} ({given})",
@@ -158,6 +165,7 @@ fn forward(
             );
         }
         failure::user(
+            Code::ForwardFails,
             "model",
             format!("the model cannot process a batch of the data ({given}): {reason}"),
             "give data of the shape and type that the model's forward expects",

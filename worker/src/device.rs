@@ -1,5 +1,6 @@
 //! Where to train.
 
+use rangefinder_errors::{Code, Coded};
 use tch::{Cuda, Device};
 
 use crate::foreign;
@@ -7,6 +8,8 @@ use crate::foreign;
 /// Why the device that was asked for cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceError {
+    /// What kind of trouble.
+    pub code: Code,
     /// What was asked for.
     pub device: String,
     /// What is wrong and what to do, after the name of the device.
@@ -21,13 +24,20 @@ impl std::fmt::Display for DeviceError {
 
 impl std::error::Error for DeviceError {}
 
+impl Coded for DeviceError {
+    fn code(&self) -> Code {
+        self.code
+    }
+}
+
 /// The device for a name: `cpu`, `cuda:i` (an index among the visible GPUs), or `auto`, the first
 /// visible GPU where there is one, else the CPU. Opens libtorch's CUDA half where a GPU may be used.
 ///
 /// # Errors
 /// When a GPU was asked for that this process cannot use, saying what is missing.
 pub fn resolve(name: &str) -> Result<Device, DeviceError> {
-    let error = |message: String| DeviceError {
+    let error = |code, message: String| DeviceError {
+        code,
         device: name.to_owned(),
         message,
     };
@@ -38,27 +48,34 @@ pub fn resolve(name: &str) -> Result<Device, DeviceError> {
             let index: usize = name
                 .strip_prefix("cuda:")
                 .and_then(|index| index.parse().ok())
-                .ok_or_else(|| error("expected auto, cpu or cuda:i, such as cuda:0".to_owned()))?;
+                .ok_or_else(|| {
+                    let expected = "expected auto, cpu or cuda:i, such as cuda:0";
+                    error(Code::VariableInvalid, expected.to_owned())
+                })?;
             foreign::load_cuda().map_err(|reason| {
-                error(format!(
-                    "libtorch's CUDA half cannot be loaded ({reason}); install a libtorch with CUDA \
-                     and put its lib folder into LD_LIBRARY_PATH, or use the device cpu"
-                ))
+                error(
+                    Code::CudaLibrary,
+                    format!(
+                        "libtorch's CUDA half cannot be loaded ({reason}); install a libtorch with \
+                         CUDA and put its lib folder into LD_LIBRARY_PATH, or use the device cpu"
+                    ),
+                )
             })?;
             let visible = usize::try_from(Cuda::device_count()).unwrap_or(0);
             if index < visible {
                 return Ok(Device::Cuda(index));
             }
-            Err(error(if visible == 0 {
-                "no GPU is visible; check the driver with nvidia-smi and CUDA_VISIBLE_DEVICES, or \
-                 use the device cpu"
-                    .to_owned()
+            let (code, message) = if visible == 0 {
+                let message = "no GPU is visible; check the driver with nvidia-smi and \
+                               CUDA_VISIBLE_DEVICES, or use the device cpu";
+                (Code::NoGpu, message.to_owned())
             } else {
-                format!(
-                    "{visible} GPUs are visible, cuda:0 to cuda:{}; use one of these",
-                    visible - 1
-                )
-            }))
+                let last = visible - 1;
+                let message =
+                    format!("{visible} GPUs are visible, cuda:0 to cuda:{last}; use one of these");
+                (Code::NoSuchGpu, message)
+            };
+            Err(error(code, message))
         }
     }
 }
@@ -127,7 +144,9 @@ mod tests {
         if foreign::cuda_is_installed() {
             return;
         }
-        let error = resolve("cuda:0").unwrap_err().to_string();
+        let error = resolve("cuda:0").unwrap_err();
+        assert_eq!(error.code(), Code::CudaLibrary);
+        let error = error.to_string();
         assert!(error.contains("cannot train on cuda:0"), "{error}");
         assert!(error.contains("use the device cpu"), "{error}");
     }

@@ -1,20 +1,28 @@
 //! What went wrong, in the words of the person who must act on it.
 
 use rangefinder_data::DataError;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1::{FailureKind, FieldError};
 use rangefinder_session::trainer::Failure;
 use tch::TchError;
 
 /// A mistake in one field of the specification.
-pub(crate) fn user(field: &str, message: impl Into<String>, remedy: impl Into<String>) -> Failure {
+pub(crate) fn user(
+    code: Code,
+    field: &str,
+    message: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Failure {
     let message = message.into();
     Failure {
         kind: FailureKind::User,
+        code,
         message: message.clone(),
         fields: vec![FieldError {
             field: field.to_owned(),
             message,
             remedy: remedy.into(),
+            code: Some(code.to_string()),
         }],
     }
 }
@@ -23,6 +31,7 @@ pub(crate) fn user(field: &str, message: impl Into<String>, remedy: impl Into<St
 pub(crate) fn worker(message: impl Into<String>) -> Failure {
     Failure {
         kind: FailureKind::Worker,
+        code: Code::WorkerFailed,
         message: message.into(),
         fields: Vec::new(),
     }
@@ -30,7 +39,7 @@ pub(crate) fn worker(message: impl Into<String>) -> Failure {
 
 /// The data crate's errors name their field and remedy already.
 pub(crate) fn data(error: DataError) -> Failure {
-    user(error.field, error.message, error.remedy)
+    user(error.code, error.field, error.message, error.remedy)
 }
 
 /// What helps where no smaller batch does.
@@ -50,20 +59,27 @@ pub(crate) fn training(error: &TchError, batch_size: u32, accumulate: u32) -> Fa
         )
     };
     let what = format!("a step with batch_size {batch_size} does not fit into memory");
-    or_out_of_memory(
-        error,
-        &format!("with batch_size {batch_size}"),
+    let when = format!("with batch_size {batch_size}");
+    let full = Full {
+        code: Code::BatchMemory,
+        field: "batch_size",
         what,
         remedy,
-    )
+    };
+    or_out_of_memory(error, &when, full)
 }
 
 /// The same before the first batch: weights and what goes with them do not fit, whatever the batches.
 pub(crate) fn building(error: &TchError, batch_size: u32) -> Failure {
     let when =
         format!("before the first batch (of batch_size {batch_size}, which is not to blame)");
-    let what = "the weights alone do not fit into memory".to_owned();
-    or_out_of_memory(error, &when, what, SMALLER_MODEL.to_owned())
+    let full = Full {
+        code: Code::WeightsMemory,
+        field: "model",
+        what: "the weights alone do not fit into memory".to_owned(),
+        remedy: SMALLER_MODEL.to_owned(),
+    };
+    or_out_of_memory(error, &when, full)
 }
 
 /// The same while `batches` batches of an evaluation are put on the device, where they stay.
@@ -74,30 +90,43 @@ pub(crate) fn evaluating(error: &TchError, batch_size: u32, batches: u32) -> Fai
         batches.div_ceil(2)
     );
     let when = format!("with {all}");
-    let mut failure = or_out_of_memory(
-        error,
-        &when,
-        format!("{all} do not fit into memory"),
+    let full = Full {
+        code: Code::EvaluationMemory,
+        field: "eval_batches",
+        what: format!("{all} do not fit into memory"),
         remedy,
-    );
-    for field in &mut failure.fields {
-        field.field = "eval_batches".to_owned();
-    }
-    failure
+    };
+    or_out_of_memory(error, &when, full)
 }
 
-fn or_out_of_memory(error: &TchError, when: &str, what: String, remedy: String) -> Failure {
+/// What does not fit into memory: the field that could make it smaller, and how.
+struct Full {
+    code: Code,
+    field: &'static str,
+    what: String,
+    remedy: String,
+}
+
+fn or_out_of_memory(error: &TchError, when: &str, full: Full) -> Failure {
+    let Full {
+        code,
+        field,
+        what,
+        remedy,
+    } = full;
     let reason = sentence(error);
     if !is_out_of_memory(error) {
         return worker(format!("libtorch failed: {reason}"));
     }
     Failure {
         kind: FailureKind::OutOfMemory,
+        code,
         message: format!("out of memory {when}: {reason}; {remedy}"),
         fields: vec![FieldError {
-            field: "batch_size".to_owned(),
+            field: field.to_owned(),
             message: what,
             remedy,
+            code: Some(code.to_string()),
         }],
     }
 }
@@ -180,7 +209,8 @@ mod tests {
             "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
         ] {
             let error = TchError::Torch(text.to_owned());
-            let named = |failure: Failure, field: &str, parts: [&str; 2]| {
+            let named = |failure: Failure, code: Code, field: &str, parts: [&str; 2]| {
+                assert_eq!(failure.code, code);
                 assert_eq!(failure.kind, FailureKind::OutOfMemory);
                 assert_eq!(failure.fields[0].field, field);
                 for part in parts {
@@ -189,17 +219,20 @@ mod tests {
             };
             named(
                 training(&error, 4096, 3),
+                Code::BatchMemory,
                 "batch_size",
                 ["batch_size 4096", "--batch-size 2048 --accumulate 6,"],
             );
             named(
                 training(&error, 1, 8),
+                Code::BatchMemory,
                 "batch_size",
                 ["batch_size 1:", "use a smaller model"],
             );
             named(
                 building(&error, 4096),
-                "batch_size",
+                Code::WeightsMemory,
+                "model",
                 [
                     "batch_size 4096, which is not to blame",
                     "use a smaller model",
@@ -207,6 +240,7 @@ mod tests {
             );
             named(
                 evaluating(&error, 4096, 7),
+                Code::EvaluationMemory,
                 "eval_batches",
                 ["7 eval_batches of batch_size 4096", "such as 4,"],
             );

@@ -1,5 +1,6 @@
 //! Losses, and whether model and targets fit them.
 
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Failure;
 use tch::{Kind, Reduction, TchError, Tensor};
@@ -65,6 +66,7 @@ impl Loss {
             "module" => Criterion::Module,
             other => {
                 return Err(failure::user(
+                    Code::UnknownName,
                     "loss",
                     format!("unknown loss `{other}`"),
                     format!("use one of {NAMES}"),
@@ -73,6 +75,7 @@ impl Loss {
         };
         if !(0.0..1.0).contains(&spec.label_smoothing) {
             return Err(failure::user(
+                Code::OutOfRange,
                 "label_smoothing",
                 format!(
                     "label_smoothing is {}, expected 0 to below 1",
@@ -182,6 +185,7 @@ impl Loss {
                 let sequence = shape.len() == 3 && shape[..2] == wanted[..];
                 if classes.is_none() && sequence && second(&shape, &wanted) {
                     return Err(failure::user(
+                        Code::LossShapes,
                         "loss",
                         format!(
                             "{name} cannot tell the classes: the model's output of one batch has shape \
@@ -195,6 +199,7 @@ impl Loss {
                     Some(Classes::Second) => Ok(shape.get(1).copied()),
                     Some(Classes::Last) => Ok(shape.last().copied()),
                     None => Err(failure::user(
+                        Code::LossShapes,
                         "loss",
                         format!(
                             "{name} does not fit: the model's output of one batch has shape {shape:?} \
@@ -208,6 +213,7 @@ impl Loss {
             }
             Criterion::Module if output.numel() == 1 && output.is_floating_point() => Ok(None),
             Criterion::Module => Err(failure::user(
+                Code::LossAndModel,
                 "model",
                 format!(
                     "the loss `module` needs a model that returns its loss, a single number, but it \
@@ -218,6 +224,7 @@ impl Loss {
             )),
             _ if shape == wanted => Ok(None),
             _ => Err(failure::user(
+                Code::LossShapes,
                 "loss",
                 format!(
                     "{name} does not fit: the model's output of one batch has shape {shape:?} and the \
@@ -238,6 +245,7 @@ impl Loss {
         match self.criterion {
             Criterion::CrossEntropy | Criterion::Nll if is_float || stored == Kind::Bool => {
                 Err(failure::user(
+                    Code::LossAndTargets,
                     "loss",
                     format!("{name} needs class indices, but the targets have type {stored:?}"),
                     "save the targets as integers from 0 to classes - 1, or use the loss mse",
@@ -247,6 +255,7 @@ impl Loss {
             Criterion::BceWithLogits => Ok(float),
             Criterion::Mse | Criterion::L1 | Criterion::SmoothL1 if !is_float => {
                 Err(failure::user(
+                    Code::LossAndTargets,
                     "loss",
                     format!("{name} needs real targets, but the targets have type {stored:?}"),
                     "save the targets as float32, or use the loss cross_entropy",

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 it was told to leave, 1 it cannot go on, 2 its arguments or environment are wrong.
 
+use rangefinder_errors::{Code, Coded as _};
 use rangefinder_session::{End, Options, Session, shutdown};
 use rangefinder_worker::{TorchTrainer, device, keep_freed_memory, leave};
 use std::io::Write as _;
@@ -67,6 +68,7 @@ fn run() -> u8 {
         Some(argument) => {
             return fail(
                 EXIT_USAGE,
+                Code::UnknownOption,
                 &format!(
                     "unknown argument `{argument}`: the worker is told all by its environment, see worker --help"
                 ),
@@ -81,14 +83,14 @@ fn run() -> u8 {
         .init();
     match Options::from_env() {
         Ok(options) => join(options),
-        Err(error) => fail(EXIT_USAGE, &error.to_string()),
+        Err(error) => fail(EXIT_USAGE, error.code(), &error),
     }
 }
 
 fn join(mut options: Options) -> u8 {
     let device = match device::resolve(&options.device) {
         Ok(device) => device,
-        Err(error) => return fail(EXIT_USAGE, &error.to_string()),
+        Err(error) => return fail(EXIT_USAGE, error.code(), &error),
     };
     options.device = device::name(device);
     options.memory_bytes = device::memory_bytes(device);
@@ -101,17 +103,23 @@ fn join(mut options: Options) -> u8 {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return fail(EXIT_FAILED, &format!("failed to start: {error}")),
+        Err(error) => {
+            return fail(
+                EXIT_FAILED,
+                Code::System,
+                &format!("failed to start: {error}"),
+            );
+        }
     };
     let ended = runtime.block_on(async {
-        let shutdown = shutdown::on_signals().map_err(|error| error.to_string())?;
+        let shutdown = shutdown::on_signals().map_err(|error| (Code::System, error.to_string()))?;
         Session::run(options, TorchTrainer::new(device), shutdown)
             .await
-            .map_err(|error| error.to_string())
+            .map_err(|error| (error.code(), error.to_string()))
     });
     match ended {
         Ok(End::Drained | End::ShutDown | End::CoordinatorGone) => EXIT_DONE,
-        Err(message) => fail(EXIT_FAILED, &message),
+        Err((code, message)) => fail(EXIT_FAILED, code, &message),
     }
 }
 
@@ -120,7 +128,7 @@ fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-fn fail(code: u8, message: &str) -> u8 {
-    eprintln!("worker: {message}");
-    code
+fn fail(exit: u8, code: Code, message: &dyn std::fmt::Display) -> u8 {
+    eprintln!("worker: error[{code}]: {message}");
+    exit
 }

@@ -1,5 +1,6 @@
 //! PyTorch's dotted names: patterns over them, and lists of them in errors.
 
+use rangefinder_errors::Code;
 use rangefinder_session::trainer::Failure;
 
 use crate::failure;
@@ -49,6 +50,7 @@ pub(crate) fn require_fit(field: &str, pattern: &str, names: &[String]) -> Resul
     }
     let all = || names.iter().map(String::as_str);
     Err(failure::user(
+        Code::PatternFitsNothing,
         field,
         format!(
             "the pattern `{pattern}` fits no parameter of the model, which has {}",

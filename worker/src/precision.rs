@@ -1,5 +1,6 @@
 //! The arithmetic of the model.
 
+use rangefinder_errors::Code;
 use rangefinder_session::trainer::Failure;
 use tch::{Device, TchError};
 
@@ -24,6 +25,7 @@ impl Precision {
             "tf32" => Ok(Self::Tf32),
             "bf16" => Ok(Self::Bf16),
             other => Err(failure::user(
+                Code::UnknownName,
                 "precision",
                 format!("unknown precision `{other}`"),
                 "use one of fp32, tf32, bf16",

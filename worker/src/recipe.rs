@@ -1,5 +1,6 @@
 //! A trainer's specification, read and checked as far as that goes without opening a file.
 
+use rangefinder_errors::Code;
 use std::path::PathBuf;
 
 use rangefinder_data::{Augmentation, Source};
@@ -69,6 +70,7 @@ impl Recipe {
         let model = ModelSource::parse(spec.trainer.as_ref())?;
         if spec.batch_size == 0 {
             return Err(failure::user(
+                Code::OutOfRange,
                 "batch_size",
                 "batch_size is 0",
                 "use a batch of at least one sample",
@@ -101,6 +103,7 @@ impl Recipe {
         let builtin = !matches!(recipe.model, ModelSource::TorchScript { .. });
         if builtin && recipe.loss.criterion == Criterion::Nll {
             return Err(failure::user(
+                Code::LossAndModel,
                 "loss",
                 "nll needs a model that returns log-probabilities, which a built-in model does not",
                 "use cross_entropy, which takes logits",
@@ -108,6 +111,7 @@ impl Recipe {
         }
         if builtin && recipe.loss.criterion == Criterion::Module {
             return Err(failure::user(
+                Code::LossAndModel,
                 "loss",
                 "the loss `module` needs a model that returns its loss, which a built-in model does not",
                 "use cross_entropy or mse, or a TorchScript model whose forward takes inputs and targets",
@@ -160,6 +164,7 @@ impl Evaluation {
         for (field, value) in [("eval_batches", spec.batches), ("eval_every", spec.every)] {
             if value == 0 {
                 return Err(failure::user(
+                    Code::OutOfRange,
                     field,
                     format!("{field} is 0"),
                     "use a value of at least 1",
@@ -186,6 +191,7 @@ fn gpt_sizes(builtin: &v1::Builtin) -> Result<gpt::Sizes, Failure> {
     let (heads, width) = (or(builtin.heads, 6), or(builtin.width, 384));
     if width % heads != 0 {
         return Err(failure::user(
+            Code::ModelSizes,
             "heads",
             format!("{heads} heads cannot share a width of {width} evenly"),
             "use a width that is a multiple of the heads",
@@ -207,6 +213,7 @@ impl ModelSource {
                 let sizes = |default: &[i64]| match builtin.hidden_sizes.as_slice() {
                     [] => Ok(default.to_vec()),
                     given if given.contains(&0) => Err(failure::user(
+                        Code::OutOfRange,
                         "hidden_sizes",
                         format!("hidden_sizes is {given:?}: a layer cannot have width 0"),
                         "give widths of at least 1",
@@ -225,6 +232,7 @@ impl ModelSource {
                     }),
                     "gpt" => gpt_sizes(builtin).map(Self::Gpt),
                     other => Err(failure::user(
+                        Code::UnknownName,
                         "model",
                         format!("there is no built-in model `{other}`"),
                         "use mlp, cnn, resnet18, gpt, or the path of a TorchScript file",
@@ -237,6 +245,7 @@ impl ModelSource {
                 })
             }
             Some(Trainer::Custom(custom)) => Err(failure::user(
+                Code::EntryWithoutWorker,
                 "entry",
                 format!(
                     "Rangefinder's own worker cannot run the training loop `{}`",
@@ -245,6 +254,7 @@ impl ModelSource {
                 "name the program that can with `--worker-command`, or remove `entry` and name a model",
             )),
             Some(Trainer::Torchscript(_)) | None => Err(failure::user(
+                Code::Missing,
                 "model",
                 "no model was given",
                 "use mlp, cnn, resnet18, gpt, or the path of a TorchScript file",

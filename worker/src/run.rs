@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use rangefinder_data::{Augmentation, BatchOrder};
+use rangefinder_errors::Code;
 use rangefinder_session::trainer::{Failure, StepLoss};
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -64,6 +65,7 @@ impl Run {
             replica,
         )
         .map_err(failure::data)?;
+        step_fits(recipe, samples.count())?;
         let float = model.float_kind();
         let stored = crate::foreign::kind(samples.targets().dtype());
         let kinds = Kinds {
@@ -276,6 +278,26 @@ impl Run {
 fn multiple(index: u64, each: u64) -> Range<u64> {
     let first = index.saturating_mul(each);
     first..first.saturating_add(each)
+}
+
+/// Checks that one update does not see samples twice: its batches follow on each other.
+fn step_fits(recipe: &Recipe, samples: u64) -> Result<(), Failure> {
+    let (batch_size, accumulate) = (recipe.batch_size, recipe.accumulate);
+    let wanted = u64::from(batch_size) * u64::from(accumulate);
+    if wanted <= samples {
+        return Ok(());
+    }
+    Err(failure::user(
+        Code::BatchLargerThanData,
+        "accumulate",
+        format!(
+            "{accumulate} batches of batch_size {batch_size} are {wanted} samples a step, more than \
+             the data, which has {samples}"
+        ),
+        format!(
+            "use a global_batch_size or accumulate for at most {samples} samples, or more data"
+        ),
+    ))
 }
 
 /// The optimizer over a model's parameters, from its saved state where there is one.

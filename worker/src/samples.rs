@@ -1,5 +1,6 @@
 //! The data as tensors: batches by index, on the CPU or on a GPU.
 
+use rangefinder_errors::Code;
 use std::cell::Cell;
 
 use rangefinder_data::{Column, Dataset, Dtype, Labels, Outside, Source};
@@ -173,6 +174,7 @@ impl Samples {
             ),
         };
         Err(failure::user(
+            Code::LabelOutOfRange,
             field,
             format!(
                 "token out of range: `{}` of sample {sample} has {label}, expected {expected}",
@@ -215,6 +217,7 @@ impl Samples {
             None => "0 or more".to_owned(),
         };
         Err(failure::user(
+            Code::LabelOutOfRange,
             "data",
             format!(
                 "label out of range: `{}` of sample {sample} is {label}, expected {expected}",

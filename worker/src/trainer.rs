@@ -1,5 +1,6 @@
 //! The trainer on libtorch, as the session drives it.
 
+use rangefinder_errors::Code;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rangefinder_proto::v1;
@@ -70,6 +71,7 @@ impl TorchTrainer {
         let tf32 = Precision::parse(&spec.precision)? == Precision::Tf32;
         if tf32 && self.device == Device::Cpu {
             return Err(failure::user(
+                Code::DoesNotApply,
                 "precision",
                 "tf32 is an arithmetic of GPUs, and this worker trains on a CPU",
                 "use fp32 or bf16, or a device with a GPU",

@@ -92,7 +92,7 @@ fn without_an_environment_it_says_what_to_set_and_ends_with_2() {
     assert_eq!(output.status.code(), Some(2));
     let error = text(&output.stderr);
     assert!(
-        error.contains("RANGEFINDER_COORDINATOR is not set"),
+        error.starts_with("worker: error[RF601]: RANGEFINDER_COORDINATOR is not set"),
         "{error}"
     );
     assert!(output.stdout.is_empty());
@@ -102,7 +102,11 @@ fn without_an_environment_it_says_what_to_set_and_ends_with_2() {
 fn unknown_arguments_end_with_2() {
     let output = worker(&["--device", "cpu"], &[]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("--device"));
+    let error = text(&output.stderr);
+    assert!(
+        error.starts_with("worker: error[RF101]: unknown argument `--device`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -134,5 +138,8 @@ fn without_a_coordinator_it_ends_with_1_within_the_time_it_was_given() {
     );
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
-    assert!(error.contains("no coordinator answered"), "{error}");
+    assert!(
+        error.contains("worker: error[RF608]: no coordinator answered"),
+        "{error}"
+    );
 }

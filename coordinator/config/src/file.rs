@@ -4,6 +4,7 @@ use crate::fields::{self, Field, Kind};
 use crate::names::nearest;
 use crate::tree::{self, Entry, Format, Node, Value};
 use prost::Message as _;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub struct ConfigError {
 /// A mistake in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigMistake {
+    /// What kind of mistake.
+    pub code: Code,
     /// Line, from 1; `None` when it is not about one.
     pub line: Option<usize>,
     /// What is wrong, naming the key and the value.
@@ -39,17 +42,29 @@ pub struct ConfigMistake {
     pub remedy: String,
 }
 
+/// What is wrong with an entry, and what to do.
+type Wrong = (Code, String, String);
+
+impl ConfigError {
+    /// Each mistake in words with its place and remedy, and its code.
+    pub fn told(&self) -> impl Iterator<Item = (Code, String)> {
+        self.mistakes.iter().map(|mistake| {
+            let place = match mistake.line {
+                Some(line) => format!("{}:{line}", self.path.display()),
+                None => self.path.display().to_string(),
+            };
+            let text = format!("{place}: {}\n  {}", mistake.message, mistake.remedy);
+            (mistake.code, text)
+        })
+    }
+}
+
+/// Each mistake behind its code.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, mistake) in self.mistakes.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            write!(f, "{}", self.path.display())?;
-            if let Some(line) = mistake.line {
-                write!(f, ":{line}")?;
-            }
-            write!(f, ": {}\n  {}", mistake.message, mistake.remedy)?;
+        for (index, (code, text)) in self.told().enumerate() {
+            let newline = if index > 0 { "\n" } else { "" };
+            write!(f, "{newline}[{code}] {text}")?;
         }
         Ok(())
     }
@@ -61,9 +76,10 @@ impl fmt::Display for ConfigError {
 /// If it cannot be read or parsed, or has unknown keys or values of another type: every mistake,
 /// with its line.
 pub fn load(path: &Path) -> Result<v1::SweepSpec, ConfigError> {
-    let whole = |message: String, remedy: &str| ConfigError {
+    let whole = |code, message: String, remedy: &str| ConfigError {
         path: path.to_owned(),
         mistakes: vec![ConfigMistake {
+            code,
             line: None,
             message,
             remedy: remedy.to_owned(),
@@ -71,6 +87,7 @@ pub fn load(path: &Path) -> Result<v1::SweepSpec, ConfigError> {
     };
     let Some(format) = Format::of(path) else {
         return Err(whole(
+            Code::SettingsFormat,
             "its format is unknown; expected a name that ends in .toml, .yaml, .yml or .json"
                 .into(),
             "rename it, or write a new one with `coordinator --print-config > sweep.toml`",
@@ -78,6 +95,7 @@ pub fn load(path: &Path) -> Result<v1::SweepSpec, ConfigError> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| {
         whole(
+            Code::of_reading(&error),
             format!("cannot be read: {error}"),
             "check the path; `coordinator --print-config` shows a whole file",
         )
@@ -95,6 +113,7 @@ pub fn load(path: &Path) -> Result<v1::SweepSpec, ConfigError> {
 pub fn parse(text: &str, format: Format) -> Result<v1::SweepSpec, Vec<ConfigMistake>> {
     let root = tree::parse(format, text).map_err(|error| {
         vec![ConfigMistake {
+            code: Code::SettingsSyntax,
             line: error.line,
             message: error.message,
             remedy: "correct the file there".to_owned(),
@@ -106,6 +125,7 @@ pub fn parse(text: &str, format: Format) -> Result<v1::SweepSpec, Vec<ConfigMist
         Value::Null if format == Format::Yaml => Vec::new(),
         other => {
             return Err(vec![ConfigMistake {
+                code: Code::WrongType,
                 line: Some(1),
                 message: format!("it is {}; expected keys and values", other.describe()),
                 remedy: "`coordinator --print-config` shows a whole file".to_owned(),
@@ -117,7 +137,8 @@ pub fn parse(text: &str, format: Format) -> Result<v1::SweepSpec, Vec<ConfigMist
     for entry in &entries {
         match field(entry) {
             Ok(set) => overlay(&mut spec, &set),
-            Err((message, remedy)) => mistakes.push(ConfigMistake {
+            Err((code, message, remedy)) => mistakes.push(ConfigMistake {
+                code,
                 line: Some(tree::line_of(text, entry.key_span.start)),
                 message,
                 remedy,
@@ -155,7 +176,7 @@ pub fn overlay(spec: &mut v1::SweepSpec, over: &v1::SweepSpec) {
 }
 
 /// The specification in which one entry sets one field, or what is wrong and what to do.
-fn field(entry: &Entry) -> Result<v1::SweepSpec, (String, String)> {
+fn field(entry: &Entry) -> Result<v1::SweepSpec, Wrong> {
     let key = entry.key.as_str();
     let Some(field) = fields::all().iter().find(|field| field.name == key) else {
         return Err(unknown(key));
@@ -165,6 +186,7 @@ fn field(entry: &Entry) -> Result<v1::SweepSpec, (String, String)> {
     match serde_json::from_value::<v1::SweepSpec>(object) {
         Ok(spec) if entry.node.value != Value::Null => Ok(spec),
         _ => Err((
+            Code::WrongType,
             format!(
                 "`{key}` {}; expected {}",
                 found(&entry.node.value, field),
@@ -197,10 +219,11 @@ fn found(value: &Value, field: &Field) -> String {
     }
 }
 
-fn unknown(key: &str) -> (String, String) {
+fn unknown(key: &str) -> Wrong {
     let as_key = key.replace('-', "_");
     if FLAGS_ONLY.contains(&as_key.as_str()) {
         return (
+            Code::FlagNotKey,
             format!("`{key}` is a flag, not a key of the configuration"),
             format!(
                 "remove it, and give --{} on the command line",
@@ -210,6 +233,7 @@ fn unknown(key: &str) -> (String, String) {
     }
     let known = fields::all().iter().map(|field| field.name.as_str());
     (
+        Code::UnknownKey,
         format!("the key `{key}` is unknown"),
         match nearest(key, known) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -377,14 +401,14 @@ mod tests {
     fn a_file_of_another_format_or_a_missing_one_is_named() {
         let text = load(Path::new("sweep.ini")).unwrap_err().to_string();
         assert!(
-            text.starts_with("sweep.ini: its format is unknown"),
+            text.starts_with("[RF108] sweep.ini: its format is unknown"),
             "{text}"
         );
         let text = load(Path::new("/nowhere/sweep.toml"))
             .unwrap_err()
             .to_string();
         assert!(
-            text.starts_with("/nowhere/sweep.toml: cannot be read"),
+            text.starts_with("[RF701] /nowhere/sweep.toml: cannot be read"),
             "{text}"
         );
     }

@@ -90,7 +90,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .map(|name| (slips(&plain(name)), name))
         .filter(|(slips, name)| *slips <= (name.chars().count() / 3).max(1))
-        .min_by_key(|(slips, _)| *slips)
+        // Letters are swapped more often than left out: of two that are as near, the one as long.
+        .min_by_key(|(slips, name)| (*slips, name.len().abs_diff(word.len())))
         .map(|(_, name)| name)
 }
 
@@ -129,6 +130,7 @@ mod tests {
             nearest("exp", modes().map(|mode| mode.0)),
             Some("exponential")
         );
+        assert_eq!(nearest("modle", ["mode", "model"]), Some("model"));
         assert_eq!(nearest("zzz", OPTIMIZERS), None);
         assert_eq!(nearest("cuda", ["auto", "cpu"]), None);
     }

@@ -2,6 +2,7 @@
 
 use crate::document::{Curve, SweepDocument};
 use crate::plot;
+use rangefinder_errors::{Code, Coded};
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,12 @@ pub struct FileError {
     pub reason: String,
     /// What to do.
     pub remedy: &'static str,
+}
+
+impl Coded for FileError {
+    fn code(&self) -> Code {
+        Code::Unwritable
+    }
 }
 
 impl FileError {

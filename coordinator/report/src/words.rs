@@ -225,11 +225,11 @@ pub(crate) fn status(document: &SweepDocument) -> Option<String> {
         Status::Completed => None,
         Status::Cancelled => Some("The sweep was cancelled: this is what it had.".to_owned()),
         Status::Failed => {
-            let why = document
-                .failure
-                .as_ref()
-                .map_or("no reason was given", |it| &it.message);
-            Some(format!("The sweep failed: {}", full_stop(why)))
+            let (code, why) = match &document.failure {
+                Some(failure) => (format!(" [{}]", failure.code), failure.message.as_str()),
+                None => (String::new(), "no reason was given"),
+            };
+            Some(format!("The sweep failed{code}: {}", full_stop(why)))
         }
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn show(
             warnings: &document.warnings,
             out,
         };
-        print(&serde_json::to_string(&printed).map_err(Trouble::failed)?)
+        print(&serde_json::to_string(&printed).map_err(|error| Trouble::not_json(&error))?)
     } else if let Some(suggestion) = &document.suggestion {
         print(&format!("{:?}", suggestion.lr))
     } else {

@@ -5,7 +5,7 @@ use crate::exit;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory as _};
-use rangefinder_config::{fields, manual};
+use rangefinder_config::{fields, manual, names};
 
 const WIDTH: usize = 100;
 
@@ -55,6 +55,10 @@ pub(super) fn command() -> Command {
 /// Says what to do where a word stands that is no command: people look for a command that sweeps,
 /// or give a file without its flag.
 pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
+    if let Some((near, usage)) = near_flag(&error) {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(near));
+        error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+    }
     let word = error.get(ContextKind::InvalidSubcommand).cloned();
     if let (ErrorKind::ArgumentConflict, Some(ContextValue::String(word))) = (error.kind(), &word) {
         let advice = if Cli::command().find_subcommand(word).is_some() {
@@ -82,6 +86,30 @@ pub(super) fn with_advice(mut error: clap::Error) -> clap::Error {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(advice));
     }
     error
+}
+
+/// The flag that is most like an unknown one, as letters that are swapped, left out or too many
+/// count: clap's own measure takes `--modle` for `--mode`. With it comes the usage of its command,
+/// since clap's names clap's choice.
+fn near_flag(error: &clap::Error) -> Option<(String, StyledStr)> {
+    let ContextValue::String(unknown) = error.get(ContextKind::InvalidArg)? else {
+        return None;
+    };
+    // Where it finds nothing alike, neither do we.
+    error.get(ContextKind::SuggestedArg)?;
+    let mut root = Cli::command();
+    root.build();
+    let first = std::env::args_os().nth(1).unwrap_or_default();
+    let command = match root.find_subcommand(&first) {
+        Some(_) => root.find_subcommand_mut(&first)?,
+        None => &mut root,
+    };
+    let flags = command
+        .get_arguments()
+        .filter(|flag| !flag.is_hide_set())
+        .filter_map(clap::Arg::get_long);
+    let near = names::nearest(unknown.strip_prefix("--")?, flags)?;
+    Some((format!("--{near}"), command.render_usage()))
 }
 
 /// Adds to each flag of the specification what it is when it is not given, as the manual has it.

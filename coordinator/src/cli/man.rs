@@ -8,6 +8,7 @@ use crate::exit;
 use clap::{Arg, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
+use rangefinder_errors::Code;
 use std::{fs, io};
 
 /// What a page says beside the definition of its command.
@@ -166,12 +167,14 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 pub(super) fn run(args: &ManArgs) -> Result<u8, Trouble> {
-    let pages = pages().map_err(Trouble::failed)?;
+    let pages =
+        pages().map_err(|error| Trouble::new(exit::FAILED, Code::Defect, error.to_string()))?;
     let cannot = |path: &std::path::Path, error: io::Error| {
-        Trouble::failed(format!(
+        let text = format!(
             "{}: cannot be written: {error}\n  choose another folder with --out",
             path.display()
-        ))
+        );
+        Trouble::new(exit::FAILED, Code::Unwritable, text)
     };
     fs::create_dir_all(&args.out).map_err(|error| cannot(&args.out, error))?;
     let mut paths = String::new();

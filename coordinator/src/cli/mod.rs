@@ -11,6 +11,7 @@
 //! - `completions`, `man`: what shells and `man` read, from the definition of the command line.
 //! - `answer`: a suggestion as data.
 //! - `output`: stdout, and messages of mistakes.
+//! - `usage`: messages of mistakes that the definition of the command line finds by itself.
 //! - `signals`: Ctrl-C, SIGTERM, a lost terminal.
 
 mod analyze;
@@ -25,11 +26,13 @@ mod plot;
 mod request;
 mod signals;
 mod sweep;
+mod usage;
 
 use crate::exit;
 use args::{Cli, Command};
 use clap::FromArgMatches as _;
 use output::Trouble;
+use rangefinder_errors::Code;
 use std::process::ExitCode;
 
 /// Runs the command line of this process and returns its exit code.
@@ -46,6 +49,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(code.unwrap_or_else(|_| {
         Trouble::new(
             exit::FAILED,
+            Code::Defect,
             "the coordinator has a defect and cannot go on; with RANGEFINDER_LOG=error it says where",
         )
         .report()
@@ -53,17 +57,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Result<u8, Trouble> {
-    let matches = match help::command().try_get_matches() {
-        Ok(matches) => matches,
-        Err(error) => {
-            let wrong = error.use_stderr();
-            // Nobody is left to tell when this fails.
-            let _ = help::with_advice(error).print();
-            return Ok(if wrong { exit::WRONG_INPUT } else { exit::OK });
-        }
+    let read = help::command().try_get_matches();
+    let cli = match read.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return Ok(usage::say(&help::with_advice(error))),
     };
-    let cli = Cli::from_arg_matches(&matches)
-        .map_err(|error| Trouble::new(exit::WRONG_INPUT, error.to_string()))?;
     match cli.command {
         None => sweep::run(cli.sweep),
         Some(Command::Plan(args)) => plan::run(*args),

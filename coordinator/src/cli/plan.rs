@@ -35,7 +35,7 @@ pub(super) fn run(args: PlanArgs) -> Result<u8, Trouble> {
             plan: &plan,
             may_be_shortened_by_a_probe: shortened,
         };
-        serde_json::to_string(&document).map_err(Trouble::failed)?
+        serde_json::to_string(&document).map_err(|error| Trouble::not_json(&error))?
     } else {
         let (width, colour) = if std::io::stdout().is_terminal() {
             terminal::stderr_style()

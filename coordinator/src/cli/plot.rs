@@ -7,7 +7,7 @@ use rangefinder_report::{document, files};
 use std::path::Path;
 
 pub(super) fn run(args: &PlotArgs) -> Result<u8, Trouble> {
-    let document = document::read(&args.sweep).map_err(Trouble::input)?;
+    let document = document::read(&args.sweep).map_err(|error| Trouble::input(&error))?;
     let folder = match &args.out {
         Some(folder) => folder,
         None => match args.sweep.parent() {
@@ -15,8 +15,8 @@ pub(super) fn run(args: &PlotArgs) -> Result<u8, Trouble> {
             _ => Path::new("."),
         },
     };
-    files::check_folder(folder).map_err(Trouble::input)?;
-    let written = files::write_plots(folder, &document).map_err(Trouble::failed)?;
+    files::check_folder(folder).map_err(|error| Trouble::input(&error))?;
+    let written = files::write_plots(folder, &document).map_err(|error| Trouble::failed(&error))?;
     let paths: String = written
         .names
         .iter()

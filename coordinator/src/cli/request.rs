@@ -2,13 +2,15 @@
 
 use super::args::RequestArgs;
 use super::output::Trouble;
+use crate::exit;
 use rangefinder_config::{Resolved, file, resolve};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1::SweepSpec;
 
 /// Reads the configuration file, lets the flags win, and resolves what comes out.
 pub(super) fn resolved(args: RequestArgs) -> Result<Resolved, Trouble> {
     let mut spec = match &args.config {
-        Some(path) => file::load(path).map_err(Trouble::input)?,
+        Some(path) => file::load(path).map_err(|error| Trouble::config(&error))?,
         None => SweepSpec::default(),
     };
     let mut flags = args.spec;
@@ -26,10 +28,14 @@ pub(super) fn resolved(args: RequestArgs) -> Result<Resolved, Trouble> {
 /// Checks that someone is there who understands an `entry`: our own worker does not.
 pub(super) fn check_entry(spec: &SweepSpec, has_own_worker: bool) -> Result<(), Trouble> {
     match &spec.entry {
-        Some(entry) if !has_own_worker => Err(Trouble::input(format!(
-            "--entry: `{entry}` is for a worker of your own, and none is named\n  \
-             give its command, such as --worker-command \"python worker.py\", or remove `entry`"
-        ))),
+        Some(entry) if !has_own_worker => Err(Trouble::new(
+            exit::WRONG_INPUT,
+            Code::EntryWithoutWorker,
+            format!(
+                "--entry: `{entry}` is for a worker of your own, and none is named\n  \
+                 give its command, such as --worker-command \"python worker.py\", or remove `entry`"
+            ),
+        )),
         _ => Ok(()),
     }
 }
@@ -39,12 +45,14 @@ pub(super) fn worker_command(command: Option<&str>) -> Result<Vec<String>, Troub
     let Some(command) = command else {
         return Ok(Vec::new());
     };
+    let wrong = |text: String| Trouble::new(exit::WRONG_INPUT, Code::WorkerCommand, text);
     match shlex::split(command) {
         Some(words) if !words.is_empty() => Ok(words),
-        Some(_) => Err(Trouble::input(
-            "--worker-command: is empty\n  give a command such as \"python worker.py module:setup\"",
+        Some(_) => Err(wrong(
+            "--worker-command: is empty\n  give a command such as \"python worker.py module:setup\""
+                .to_owned(),
         )),
-        None => Err(Trouble::input(format!(
+        None => Err(wrong(format!(
             "--worker-command: `{command}` has a quote that is not closed, or ends in a backslash\n  \
              quote it as for a shell"
         ))),

@@ -13,6 +13,7 @@ mod tests;
 pub use listing::list;
 
 use rangefinder_config::Device;
+use rangefinder_errors::{Code, Coded};
 
 /// A GPU of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +84,16 @@ pub enum Error {
         /// Workers that may share one.
         per_gpu: u32,
     },
+}
+
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoGpu { .. } => Code::NoGpu,
+            Self::OutOfRange { .. } => Code::NoSuchGpu,
+            Self::TooManyWorkers { .. } => Code::TooManyWorkers,
+        }
+    }
 }
 
 /// Places each of `workers` workers on one device.

@@ -165,6 +165,7 @@ fn more_workers_than_gpus_is_an_error_that_names_both_ways_out() {
     );
     let error = placed(2, Device::Cuda(0), 1, 8, None).unwrap_err();
     assert!(matches!(error, Error::TooManyWorkers { gpus: 1, .. }));
+    assert_eq!(error.code(), Code::TooManyWorkers);
 }
 
 #[test]
@@ -180,16 +181,16 @@ fn workers_share_gpus_evenly_where_they_may() {
 #[test]
 fn a_gpu_that_is_not_there_is_an_error_that_says_what_is() {
     let message = |gpus, index, visible| {
-        placed(1, Device::Cuda(index), 1, gpus, visible)
-            .unwrap_err()
-            .to_string()
+        let error = placed(1, Device::Cuda(index), 1, gpus, visible).unwrap_err();
+        format!("[{}] {error}", error.code())
     };
     assert_eq!(
         message(0, 0, None),
-        "device `cuda:0` was asked for, but no GPU is visible (NVIDIA's driver lists none); \
+        "[RF501] device `cuda:0` was asked for, but no GPU is visible (NVIDIA's driver lists none); \
          use `--device cpu`, or `--device auto` to take what there is"
     );
     assert!(message(8, 0, Some("-1")).contains("the machine has 8, CUDA_VISIBLE_DEVICES=\"-1\""));
+    assert!(message(8, 8, None).starts_with("[RF502] "));
     assert!(message(8, 8, None).contains("the visible GPUs are `cuda:0` to `cuda:7`"));
     assert!(message(8, 1, Some("4")).contains("the visible GPUs are `cuda:0` only"));
 }

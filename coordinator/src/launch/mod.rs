@@ -10,6 +10,7 @@ mod tail;
 
 pub use program::{WORKER_VARIABLE, find as find_worker};
 
+use rangefinder_errors::{Code, Coded};
 use std::io;
 use std::path::PathBuf;
 
@@ -40,13 +41,26 @@ pub enum Error {
         looked: Vec<PathBuf>,
     },
     /// The operating system refuses.
-    #[error("the worker program {} does not start: {source}", path.display())]
+    #[error(
+        "the worker program {} does not start: {source}; check its path, and that it can be run",
+        path.display()
+    )]
     Spawn {
         /// Its path.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+}
+
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::BadProgram { .. } => Code::BadWorkerProgram,
+            Self::NoProgram { .. } => Code::NoWorkerProgram,
+            Self::Spawn { .. } => Code::WorkerStart,
+        }
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -64,6 +64,7 @@ fn fault(path: &Path) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rangefinder_errors::{Code, Coded as _};
     use std::fs::{self, File, Permissions};
 
     /// An installation, its files empty: `bin/coordinator`, and those named.
@@ -120,7 +121,9 @@ mod tests {
         assert!(message("bin/worker").contains("is not executable"));
         assert!(message("bin/worker").contains("--worker-program"));
 
-        let nowhere = find(None, None, Some(&own)).unwrap_err().to_string();
+        let nowhere = find(None, None, Some(&own)).unwrap_err();
+        assert_eq!(nowhere.code(), Code::NoWorkerProgram);
+        let nowhere = nowhere.to_string();
         for word in [
             "bin/worker",
             "libexec/rangefinder/worker",

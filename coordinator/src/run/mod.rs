@@ -8,6 +8,7 @@ use crate::engine::Subscription;
 use crate::{devices, engine, launch, services};
 use parts::Parts;
 use rangefinder_config::Resolved;
+use rangefinder_errors::{Code, Coded};
 use rangefinder_sweep::event::{Happening, Outcome, SweepEvent};
 use rangefinder_sweep::ids::SweepId;
 use rangefinder_sweep::state::SweepResult;
@@ -74,6 +75,18 @@ pub enum Error {
         /// How.
         cause: String,
     },
+}
+
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Launch(error) => error.code(),
+            Self::Devices(error) => error.code(),
+            Self::Listen(_) | Self::Random(_) => Code::System,
+            // This program has one engine and one sweep: what it refuses is a defect.
+            Self::Engine(_) | Self::Ended { .. } => Code::Defect,
+        }
+    }
 }
 
 /// Runs one sweep and returns its result, however it ended; calls `on_event` with each of its

@@ -3,6 +3,7 @@
 use super::status::{Refusal, refusal};
 use crate::engine::{Connection, Handle, Outgoing};
 use crate::wire::{self, Hello};
+use rangefinder_errors::Code;
 use rangefinder_proto::{PROTOCOL_VERSION, v1};
 use rangefinder_sweep::event::{Failure, FailureKind};
 use rangefinder_sweep::state::Report;
@@ -114,6 +115,7 @@ async fn pass_on(connection: &Connection, message: v1::ConnectRequest) -> Result
             };
             let failure = Failure {
                 kind: FailureKind::Worker,
+                code: Code::Protocol,
                 message: error.to_string(),
                 fields: Vec::new(),
             };

@@ -1,6 +1,7 @@
 //! What workers send.
 
 use super::{Error, MAX_OBSERVATIONS, MAX_VERSION, MAX_VERSIONS, MAX_WORKER_ID, Problem};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::connect_request::Message;
 use rangefinder_sweep::curve::StopReason;
@@ -207,10 +208,11 @@ fn failed(message: v1::Failed) -> Result<Report, Error> {
             }));
         }
     };
-    let fields = message
+    let fields: Vec<_> = message
         .fields
         .into_iter()
         .map(|error| FieldError {
+            code: known(error.code.as_deref()).unwrap_or(Code::FieldRefused),
             field: error.field,
             message: error.message,
             remedy: error.remedy,
@@ -220,10 +222,28 @@ fn failed(message: v1::Failed) -> Result<Report, Error> {
         token,
         Failure {
             kind,
+            code: match fields.first() {
+                Some(first) => first.code,
+                None => known(message.code.as_deref()).unwrap_or(general(kind)),
+            },
             message: message.message,
             fields,
         },
     ))
+}
+
+/// The code that a worker names, unless it names none or one of another release.
+fn known(code: Option<&str>) -> Option<Code> {
+    code.and_then(Code::parse)
+}
+
+/// The code of a failure of which no more is said.
+const fn general(kind: FailureKind) -> Code {
+    match kind {
+        FailureKind::User => Code::FieldRefused,
+        FailureKind::OutOfMemory => Code::BatchMemory,
+        FailureKind::Worker => Code::WorkerFailed,
+    }
 }
 
 fn held(lease: &v1::HeldLease) -> Held {

@@ -1,6 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 use prost::Message as _;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::connect_request::Message;
 use rangefinder_sweep::event::FailureKind;
@@ -100,6 +101,7 @@ fn an_unknown_reason_or_kind_is_an_error_and_a_known_one_is_not_confused() {
             kind: value,
             message: String::new(),
             fields: vec![],
+            code: None,
         })));
         assert_eq!(failed.is_ok(), known, "{value}: {failed:?}");
     }
@@ -108,10 +110,48 @@ fn an_unknown_reason_or_kind_is_an_error_and_a_known_one_is_not_confused() {
         kind: v1::FailureKind::OutOfMemory.into(),
         message: "out of memory".to_owned(),
         fields: vec![],
+        code: None,
     })));
     assert!(
         matches!(failed, Ok(Report::Failed(_, failure)) if failure.kind == FailureKind::OutOfMemory)
     );
+}
+
+#[test]
+fn a_worker_may_name_codes_and_gets_the_general_one_where_it_does_not() {
+    let code = |kind: v1::FailureKind, failure: Option<&str>, field: Option<Option<&str>>| {
+        let failed = report(request(Message::Failed(v1::Failed {
+            kind: kind.into(),
+            code: failure.map(str::to_owned),
+            fields: field
+                .into_iter()
+                .map(|code| v1::FieldError {
+                    code: code.map(str::to_owned),
+                    ..v1::FieldError::default()
+                })
+                .collect(),
+            ..v1::Failed::default()
+        })));
+        let Ok(Report::Failed(_, failure)) = failed else {
+            panic!("{failed:?}");
+        };
+        assert!(
+            failure
+                .fields
+                .iter()
+                .all(|field| field.code == failure.code)
+        );
+        failure.code
+    };
+    use v1::FailureKind::{OutOfMemory, User, Worker};
+    assert_eq!(code(User, None, None), Code::FieldRefused);
+    assert_eq!(code(OutOfMemory, None, None), Code::BatchMemory);
+    assert_eq!(code(Worker, None, None), Code::WorkerFailed);
+    assert_eq!(code(Worker, Some("RF999"), None), Code::WorkerFailed);
+    assert_eq!(code(OutOfMemory, Some("RF802"), None), Code::WeightsMemory);
+    assert_eq!(code(User, Some("RF202"), Some(None)), Code::FieldRefused);
+    assert_eq!(code(User, None, Some(Some("RF202"))), Code::OutOfRange);
+    assert_eq!(code(User, None, Some(Some("E7"))), Code::FieldRefused);
 }
 
 #[test]
@@ -292,6 +332,7 @@ fn any_message() -> impl Strategy<Value = v1::ConnectRequest> {
                 kind,
                 message,
                 fields: vec![v1::FieldError::default()],
+                code: Some("RF".to_owned()),
             })
         }),
         (any::<u64>(), "\\PC*").prop_map(|(lease_token, reason)| Message::HandBack(v1::HandBack {

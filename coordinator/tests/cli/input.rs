@@ -192,7 +192,12 @@ fn a_result_that_cannot_be_written_is_a_failure() {
             .unwrap(),
     );
     assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("stdout"), "{}", run.shown());
+    assert!(
+        run.stderr
+            .starts_with("error[RF706]: the result cannot be written to stdout"),
+        "{}",
+        run.shown()
+    );
 }
 
 #[test]

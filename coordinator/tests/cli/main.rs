@@ -1,5 +1,6 @@
 //! The command line as its users meet it: the program itself, its two streams, its exit codes.
 //!
+//! - `codes`: each code that a mistake can have.
 //! - `input`: bad input and configurations.
 //! - `plan`: `coordinator plan`.
 //! - `analyze`: `coordinator analyze` and `plot`.
@@ -14,6 +15,7 @@
 )]
 
 mod analyze;
+mod codes;
 mod input;
 mod plan;
 #[cfg(unix)]
@@ -23,6 +25,7 @@ mod signals;
 #[cfg(unix)]
 mod worker_command;
 
+use rangefinder_errors::Code;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -77,9 +80,20 @@ fn command(folder: &Path, args: &[&str]) -> Command {
 }
 
 fn done(output: Output) -> Run {
-    Run {
+    let run = Run {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
         code: output.status.code().unwrap(),
+    };
+    // What is documented of a code is what happens.
+    let said = run
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("error["));
+    if let Some((code, _)) = said.and_then(|said| said.split_once(']')) {
+        let code: Code = code.parse().unwrap();
+        let exit = u8::try_from(run.code).unwrap();
+        assert!(code.exits().contains(&exit), "{}", run.shown());
     }
+    run
 }

@@ -6,6 +6,7 @@ use super::{boundaries, fidelity, makespan, warnings};
 use crate::event::FieldError;
 use crate::ids::TaskId;
 use crate::schedule::Mode;
+use rangefinder_errors::Code;
 
 /// What the next segment must raise the speed-up by, for `auto`.
 const WORTH_A_SEGMENT: f64 = 1.15;
@@ -57,8 +58,9 @@ pub fn could_use_probe(request: &PlanRequest, trainability: Trainability) -> boo
         && plan(request, trainability, Some(&favourable)).is_ok_and(|plan| plan.segments > 1)
 }
 
-fn error(field: &str, message: String, remedy: &str) -> FieldError {
+fn error(code: Code, field: &str, message: String, remedy: &str) -> FieldError {
     FieldError {
+        code,
         field: field.to_owned(),
         message,
         remedy: remedy.to_owned(),
@@ -76,6 +78,7 @@ fn check(request: &PlanRequest) -> Result<(), FieldError> {
     } = request;
     if request.workers == 0 {
         return Err(error(
+            Code::OutOfRange,
             "workers",
             "0 workers cannot run anything".to_owned(),
             "use at least 1",
@@ -83,6 +86,7 @@ fn check(request: &PlanRequest) -> Result<(), FieldError> {
     }
     if range.steps == 0 || range.steps > MOST_STEPS {
         return Err(error(
+            Code::OutOfRange,
             "num_training",
             format!("{} steps are not between 1 and {MOST_STEPS}", range.steps),
             "100 is common, 200 to 500 give the best suggestions",
@@ -91,6 +95,7 @@ fn check(request: &PlanRequest) -> Result<(), FieldError> {
     let ordered = range.min_lr > 0.0 && range.max_lr.is_finite() && range.min_lr < range.max_lr;
     if !ordered {
         return Err(error(
+            Code::EmptyRange,
             "min_lr",
             format!(
                 "the range from {} to {} is not one from above 0 to something larger",
@@ -101,6 +106,7 @@ fn check(request: &PlanRequest) -> Result<(), FieldError> {
     }
     if !request.overlap_decades.is_finite() || request.overlap_decades < 0.0 {
         return Err(error(
+            Code::OutOfRange,
             "overlap",
             format!("{} is not a number of decades", request.overlap_decades),
             "use fast (0.5), default (1), faithful (2) or a number of 0 or more",
@@ -109,6 +115,7 @@ fn check(request: &PlanRequest) -> Result<(), FieldError> {
     for (field, count) in [("segments", segments), ("replicas", replicas)] {
         if *count == Some(0) {
             return Err(error(
+                Code::OutOfRange,
                 field,
                 format!("0 {field} cannot run anything"),
                 "use at least 1",
@@ -124,6 +131,7 @@ fn check(request: &PlanRequest) -> Result<(), FieldError> {
             && splits.contains(split)
         {
             return Err(error(
+                Code::DoesNotApply,
                 field,
                 format!("{count} {field} contradict split {split}"),
                 "use split hybrid for both, or leave one out",
@@ -132,6 +140,7 @@ fn check(request: &PlanRequest) -> Result<(), FieldError> {
     }
     if segments.is_some_and(|count| count > MOST_SEGMENTS) {
         return Err(error(
+            Code::OutOfRange,
             "segments",
             format!(
                 "{} segments are more than {MOST_SEGMENTS}",
@@ -170,6 +179,7 @@ impl Planner<'_> {
             || segments.is_some_and(|count| count > 1);
         if wants_segments && !self.trainability.seekable && segments != Some(1) {
             return Err(error(
+                Code::UnseekableData,
                 "split",
                 format!(
                     "split {split} cuts the range, but the trainer cannot seek its data by step"
@@ -213,6 +223,7 @@ impl Planner<'_> {
         };
         if u64::from(segments) * u64::from(replicas) > MOST_TASKS {
             return Err(error(
+                Code::TooMuchWork,
                 "replicas",
                 format!(
                     "{replicas} replicas of {segments} segments are more than {MOST_TASKS} tasks"
@@ -223,6 +234,7 @@ impl Planner<'_> {
         let in_all = u64::from(replicas) * u64::from(self.request.range.steps);
         if in_all > MOST_STEPS_IN_ALL {
             return Err(error(
+                Code::TooMuchWork,
                 "replicas",
                 format!(
                     "{replicas} replicas of {} steps are more than {MOST_STEPS_IN_ALL} steps in all",

@@ -9,6 +9,7 @@ use super::sweep::{Starving, Sweep};
 use super::worker::Worker;
 use crate::event::{Failure, FailureKind, Happening, Outcome};
 use crate::ids::{LeaseToken, SweepId, WorkerId};
+use rangefinder_errors::Code;
 use std::collections::BTreeMap;
 
 /// Share of `no_worker_ms` after which people are told that a sweep waits.
@@ -247,6 +248,7 @@ impl State {
             },
             (None, gone) => Failure {
                 kind: FailureKind::Worker,
+                code: Code::NoWorkers,
                 message: match gone {
                     Some(gone) if !why.contains(gone.as_str()) => {
                         format!("{why}; the last worker is gone: {gone}")

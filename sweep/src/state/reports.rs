@@ -14,6 +14,7 @@ use crate::event::{
 };
 use crate::ids::{LeaseToken, SweepId, TaskId};
 use crate::plan::{self, Probe, Trainability};
+use rangefinder_errors::Code;
 
 /// A learning rate may come back this much off, relatively: a trainer may keep it in single
 /// precision.
@@ -242,6 +243,7 @@ impl State {
     ) {
         let failure = Failure {
             kind: FailureKind::Worker,
+            code: Code::Protocol,
             message,
             fields: Vec::new(),
         };
@@ -352,6 +354,7 @@ fn ending(task: &TaskWork, reason: StopReason, end: u32) -> Result<AttemptOutcom
 fn users_mistake(error: FieldError) -> Failure {
     Failure {
         kind: FailureKind::User,
+        code: error.code,
         message: error.to_string(),
         fields: vec![error],
     }

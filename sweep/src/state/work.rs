@@ -5,6 +5,7 @@ use super::message::{Options, Time};
 use super::result::Attempt;
 use crate::event::{AttemptOutcome, Failure, FailureKind, Observation, WorkKind};
 use crate::ids::{Incarnation, LeaseToken, WorkerId};
+use rangefinder_errors::Code;
 use std::collections::BTreeMap;
 
 /// Longest pause before work is granted again.
@@ -175,6 +176,7 @@ impl Work {
         if self.lost_in_a_row >= options.max_lost.max(1) {
             return Judgement::Fatal(Failure {
                 kind: FailureKind::Worker,
+                code: Code::WorkLost,
                 message: format!(
                     "{} was lost or handed back {} times in a row without progress, last on worker {worker}: {cause}",
                     name(self.kind),

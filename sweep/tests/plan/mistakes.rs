@@ -1,6 +1,7 @@
 //! Requests that cannot be planned: each names its field and what to do.
 
 use crate::support::{ADAM, falls_at, request};
+use rangefinder_errors::Code;
 use rangefinder_sweep::plan::{PlanRequest, Split, Trainability, plan};
 
 #[test]
@@ -11,13 +12,14 @@ fn every_mistake_names_its_field() {
         change(&mut request);
         request
     };
-    for (request, field) in [
+    for (request, field, code) in [
         (
             PlanRequest {
                 workers: 0,
                 ..good()
             },
             "workers",
+            Code::OutOfRange,
         ),
         (
             PlanRequest {
@@ -25,6 +27,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "overlap",
+            Code::OutOfRange,
         ),
         (
             PlanRequest {
@@ -32,6 +35,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "overlap",
+            Code::OutOfRange,
         ),
         (
             PlanRequest {
@@ -39,6 +43,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "segments",
+            Code::OutOfRange,
         ),
         (
             PlanRequest {
@@ -46,6 +51,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "segments",
+            Code::OutOfRange,
         ),
         (
             PlanRequest {
@@ -53,6 +59,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "replicas",
+            Code::DoesNotApply,
         ),
         (
             PlanRequest {
@@ -61,6 +68,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "segments",
+            Code::DoesNotApply,
         ),
         (
             PlanRequest {
@@ -69,6 +77,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "segments",
+            Code::DoesNotApply,
         ),
         (
             PlanRequest {
@@ -77,6 +86,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "replicas",
+            Code::OutOfRange,
         ),
         (
             PlanRequest {
@@ -85,6 +95,7 @@ fn every_mistake_names_its_field() {
                 ..good()
             },
             "replicas",
+            Code::TooMuchWork,
         ),
         (
             PlanRequest {
@@ -93,23 +104,35 @@ fn every_mistake_names_its_field() {
                 ..with_range(|request| request.range.steps = 1_000_000)
             },
             "replicas",
+            Code::TooMuchWork,
         ),
         (
             with_range(|request| request.range.steps = 0),
             "num_training",
+            Code::OutOfRange,
         ),
         (
             with_range(|request| request.range.steps = u32::MAX),
             "num_training",
+            Code::OutOfRange,
         ),
-        (with_range(|request| request.range.min_lr = 2.0), "min_lr"),
+        (
+            with_range(|request| request.range.min_lr = 2.0),
+            "min_lr",
+            Code::EmptyRange,
+        ),
         (
             with_range(|request| request.range.min_lr = f64::NAN),
             "min_lr",
+            Code::EmptyRange,
         ),
     ] {
         let error = plan(&request, ADAM, None).expect_err("it is a mistake");
-        assert_eq!(error.field, field, "{error:?}");
+        assert_eq!(
+            (error.field.as_str(), error.code),
+            (field, code),
+            "{error:?}"
+        );
         assert!(!error.message.is_empty() && !error.remedy.is_empty());
     }
 }
@@ -130,7 +153,10 @@ fn segments_that_were_asked_for_need_data_that_can_be_sought() {
         asked,
     ] {
         let error = plan(&request, stuck, None).expect_err("it cannot be cut");
-        assert_eq!(error.field, "split");
+        assert_eq!(
+            (error.code, error.field.as_str()),
+            (Code::UnseekableData, "split")
+        );
         assert!(error.message.contains("seek"));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::support::worker::Training;
 use crate::support::{World, request, training_world, worker_failure, worker_id};
+use rangefinder_errors::Code;
 use rangefinder_sweep::event::{AttemptOutcome, Failure, FailureKind, Happening, Outcome};
 use rangefinder_sweep::ids::SweepId;
 use rangefinder_sweep::plan::Split;
@@ -128,7 +129,9 @@ fn three_losses_in_a_row_without_progress_fail_the_sweep_and_say_why() {
         assert!(!world.ended(&sweep));
         lose(&mut world, 5);
     }
-    let message = world.failure(&sweep).message;
+    let failure = world.failure(&sweep);
+    assert_eq!(failure.code, Code::WorkLost);
+    let message = failure.message;
     assert!(
         message.contains("3 times in a row") && message.contains("signal 9"),
         "{message}"
@@ -232,12 +235,9 @@ fn when_no_worker_will_come_the_sweep_fails_at_once_and_says_why() {
     world.apply(Event::NoMoreWorkers {
         cause: "libtorch is missing".to_owned(),
     });
-    assert!(
-        world
-            .failure(&sweep)
-            .message
-            .contains("libtorch is missing")
-    );
+    let failure = world.failure(&sweep);
+    assert_eq!(failure.code, Code::NoWorkers);
+    assert!(failure.message.contains("libtorch is missing"));
 }
 
 #[test]

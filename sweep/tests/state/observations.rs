@@ -2,6 +2,7 @@
 
 use crate::support::worker::Training;
 use crate::support::{World, request, training_world, worker_id};
+use rangefinder_errors::Code;
 use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::event::{AttemptOutcome, Observation, WorkKind};
 use rangefinder_sweep::ids::{LeaseToken, SweepId, TaskId};
@@ -36,7 +37,10 @@ fn ack(token: LeaseToken, next_step: u32) -> Vec<Command> {
 
 fn failure_of(world: &World, sweep: &SweepId) -> String {
     match world.endings(sweep).pop() {
-        Some((WorkKind::Task(TaskId(0)), AttemptOutcome::Failed(failure))) => failure.message,
+        Some((WorkKind::Task(TaskId(0)), AttemptOutcome::Failed(failure))) => {
+            assert_eq!(failure.code, Code::Protocol);
+            failure.message
+        }
         other => panic!("the attempt has not failed: {other:?}"),
     }
 }

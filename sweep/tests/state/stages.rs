@@ -2,6 +2,7 @@
 
 use crate::support::worker::Training;
 use crate::support::{World, request, training_world, worker_id};
+use rangefinder_errors::Code;
 use rangefinder_sweep::event::{FailureKind, Happening, Outcome, WorkKind};
 use rangefinder_sweep::ids::SweepId;
 use rangefinder_sweep::plan::Split;
@@ -66,6 +67,7 @@ fn segments_of_data_that_cannot_be_sought_are_the_users_mistake() {
     world.work(0, 1);
     let failure = world.failure(&sweep);
     assert_eq!(failure.kind, FailureKind::User);
+    assert_eq!(failure.code, Code::UnseekableData);
     assert_eq!(failure.fields[0].field, "split");
 }
 

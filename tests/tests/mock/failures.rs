@@ -1,6 +1,7 @@
 //! Workers that fail, or cannot be started.
 
 use super::*;
+use rangefinder_errors::Code;
 use rangefinder_session::mock::FieldMistake;
 use rangefinder_sweep::event::FailureKind;
 
@@ -45,6 +46,7 @@ async fn the_users_mistake_comes_back_as_field_errors_before_any_training() {
         (&field.field, &field.message, &field.remedy),
         (&mistake.field, &mistake.message, &mistake.remedy)
     );
+    assert_eq!(field.code, Code::FieldRefused, "the worker gave none");
     assert!(result.replicas.is_empty() || curves(&result).iter().all(Vec::is_empty));
 }
 

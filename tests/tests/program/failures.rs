@@ -43,7 +43,7 @@ fn the_message_of_a_worker_that_fails_every_time_is_the_error() {
     let run = Running::start(command).end().exits(1);
     assert_eq!(run.stdout, "");
     let last = run.stderr.lines().last().unwrap();
-    assert!(last.starts_with("error: "), "{}", run.shown());
+    assert!(last.starts_with("error[RF805]: "), "{}", run.shown());
     assert!(
         last.contains("step 50 failed as scripted"),
         "{}",
@@ -51,6 +51,7 @@ fn the_message_of_a_worker_that_fails_every_time_is_the_error() {
     );
     let document = folder.document("out");
     assert_eq!(document.status, Status::Failed);
+    assert_eq!(document.failure.unwrap().code.to_string(), "RF805");
     assert_eq!(document.suggestion, None);
     assert_eq!(document.replicas[0].tasks[0].attempts.len(), 3);
 }

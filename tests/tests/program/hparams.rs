@@ -60,7 +60,7 @@ fn a_curve_without_an_answer_leaves_the_file_as_it_was() {
     assert_eq!(folder.read("hparams.yaml"), YAML);
     let last = run.stderr.lines().last().unwrap();
     assert!(
-        last.contains("hparams.yaml was left as it is"),
+        last.starts_with("error[RF714]: hparams.yaml was left as it is"),
         "{}",
         run.shown()
     );

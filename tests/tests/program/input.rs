@@ -54,75 +54,94 @@ fn bad_input_is_one_clear_message_with_a_remedy_and_leaves_nothing_behind() {
     let (two, none) = (fixture("two_inputs.pt"), fixture("no_parameters.pt"));
     let on = |targets: &'static str| ["--data", "x.npy", "--targets", targets];
     let [data, x, targets, y] = on("y.npy");
-    let cases: &[(&[&str], &str, &str)] = &[
+    let cases: &[(&[&str], &str, &str, &str)] = &[
         (
             &["--model", "gone.pt"],
+            "RF701",
             "--model: there is no file `gone.pt`",
             "check the path",
         ),
         (
             &["--model", "."],
+            "RF702",
             "--model: `.` is a folder",
             "the file itself",
         ),
         (
             &["--model", "text.pt"],
+            "RF301",
             "is not a TorchScript file",
             "torch.jit.script(model).save",
         ),
         (
             &["--model", &none],
+            "RF302",
             "--model: the model has no trainable parameters",
             "require a gradient",
         ),
         (
             &["--model", &two],
+            "RF303",
             "--input-keys: the model's forward does not take 1 argument (",
             "name one input array",
         ),
         (
             &["--model", &cnn, data, x, targets, y],
+            "RF304",
             "--model: the model cannot process a batch of the data (inputs: Float [64, 64])",
             "of the shape",
         ),
         (
             &["--model", &net, "--loss", "module"],
+            "RF303",
             "does not take 2 arguments",
             "`module`",
         ),
         (
             &["--model", &scalar],
+            "RF303",
             "does not take 1 argument (",
             "`module`",
         ),
         (
             &["--data", "gone.npz"],
+            "RF701",
             "--data: there is no file `gone.npz`",
             "check the path",
         ),
-        (&["--data", "text.npz"], "is not a .npz file", "numpy.savez"),
+        (
+            &["--data", "text.npz"],
+            "RF402",
+            "is not a .npz file",
+            "numpy.savez",
+        ),
         (
             &[data, x, targets, "few.npy"],
+            "RF406",
             "80 samples but",
             "save arrays that belong together",
         ),
         (
             &["--model", &net, data, x, targets, "high.npy"],
+            "RF409",
             "of sample 10 is 10, expected 0 to 9",
             "number the classes from 0",
         ),
         (
             &["--model", &net, data, x, targets, "negative.npy"],
+            "RF409",
             "of sample 0 is -1, expected 0 to 9",
             "number the classes from 0",
         ),
         (
             &[data, x, targets, "reals.npy"],
+            "RF309",
             "--loss: cross_entropy needs class indices",
             "mse",
         ),
         (
             &["--loss", "mse"],
+            "RF309",
             "--loss: mse needs real targets",
             "cross_entropy",
         ),
@@ -137,27 +156,42 @@ fn bad_input_is_one_clear_message_with_a_remedy_and_leaves_nothing_behind() {
                 "--loss",
                 "mse",
             ],
+            "RF310",
             "--loss: ",
             "shape",
         ),
         (
             &["--batch-size", "1798"],
+            "RF210",
             "--batch-size: the batch size 1798 is larger than the data, which has 1797 samples",
             "at most 1797",
         ),
         (
             &["--device", "cuda:0"],
+            "RF501",
             "device `cuda:0` was asked for, but no GPU is visible",
             "--device cpu",
         ),
         (
             &["--workers", "100000"],
+            "RF202",
             "--workers: 100000",
             "expected 1 to",
         ),
-        (&["--out", "text.pt/below"], "text.pt/below", "--out"),
+        (
+            &["--batch-size", "64", "--global-batch-size", "1856"],
+            "RF210",
+            "--accumulate: 29 batches of batch_size 64 are 1856 samples a step",
+            "at most 1797",
+        ),
+        (
+            &["--out", "text.pt/below"],
+            "RF705",
+            "text.pt/below",
+            "--out",
+        ),
     ];
-    for (args, message, remedy) in cases {
+    for (args, code, message, remedy) in cases {
         let run = folder.sweep(args).exits(2);
         let told = |part: &str| {
             assert!(
@@ -176,7 +210,7 @@ fn bad_input_is_one_clear_message_with_a_remedy_and_leaves_nothing_behind() {
             .filter(|line| !line.contains("joined on"))
             .collect();
         assert!(
-            said[0].starts_with("error: ") && said.len() <= 3,
+            said[0].starts_with(&format!("error[{code}]: ")) && said.len() <= 3,
             "{args:?}: {}",
             run.shown()
         );

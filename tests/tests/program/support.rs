@@ -1,6 +1,7 @@
 //! Runs of the program.
 
 use nix::sys::signal::Signal;
+use rangefinder_errors::Code;
 use rangefinder_report::{SweepDocument, document};
 use rangefinder_tests::processes::{self, MARK, Process};
 use rangefinder_tests::programs;
@@ -259,6 +260,16 @@ impl Run {
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}", self.shown());
+        // What is documented of the code of an error is what happens.
+        let said = self
+            .stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("error["));
+        if let Some((error, _)) = said.and_then(|said| said.split_once(']')) {
+            let error: Code = error.parse().unwrap();
+            let exit = u8::try_from(code).unwrap();
+            assert!(error.exits().contains(&exit), "{}", self.shown());
+        }
         self
     }
 

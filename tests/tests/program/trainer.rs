@@ -131,8 +131,15 @@ fn a_checkpoint_that_does_not_fit_is_refused_with_every_name() {
         fixture("resume/sgd.pt"),
         fixture("resume/adam_optimizer.pt"),
     );
-    refused(&["--weights", &fixture("resume/wrong.pt")], "--weights: ");
+    refused(
+        &["--weights", &fixture("resume/wrong.pt")],
+        "error[RF315]: --weights: ",
+    );
     refused(&["--weights", &adam], "entries that are not tensors");
+    refused(
+        &["--optimizer-state", &weights],
+        "error[RF314]: --optimizer-state: ",
+    );
     refused(
         &["--optimizer-state", &weights],
         "does not hold an optimizer's state",
@@ -203,14 +210,28 @@ fn running_out_of_memory_ends_the_sweep_at_once_with_a_remedy() {
                --context 1 --batch-size 4000000";
     let gpt: Vec<&str> = gpt.split_whitespace().collect();
     for (args, what) in [
-        (&weights[..], "use a smaller model"),
-        (&gpt[..], "such as --batch-size 2000000 --accumulate 2"),
+        (
+            &weights[..],
+            [
+                "error[RF802]: --model: the weights alone",
+                "use a smaller model",
+            ],
+        ),
+        (
+            &gpt[..],
+            [
+                "error[RF801]: --batch-size: ",
+                "such as --batch-size 2000000 --accumulate 2",
+            ],
+        ),
     ] {
         for split in ["none", "segments"] {
             let run = folder.sweep(&[&["--workers", "2", "--split", split], args].concat());
             let run = run.exits(1);
             assert!(run.stderr.contains("memory"), "{}", run.shown());
-            assert!(run.stderr.contains(what), "{}", run.shown());
+            for part in what {
+                assert!(run.stderr.contains(part), "{}", run.shown());
+            }
             assert!(
                 !run.stderr.contains("attempt"),
                 "it was retried: {}",

@@ -1,5 +1,6 @@
 //! The zip file that `torch.save` writes: a pickle, and a member for each storage.
 
+use rangefinder_errors::Code;
 use std::io::{Cursor, Read as _};
 use std::path::Path;
 
@@ -38,6 +39,7 @@ pub(crate) struct Archive {
 pub(crate) fn open(path: &Path) -> Result<Bytes, CheckpointError> {
     let unreadable = |error: std::io::Error| {
         CheckpointError::new(
+            Code::of_reading(&error),
             format!("cannot be read: {error}"),
             "check the path: it is the worker's machine that reads it",
         )
@@ -46,6 +48,7 @@ pub(crate) fn open(path: &Path) -> Result<Bytes, CheckpointError> {
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(CheckpointError::new(
+            Code::NotAFile,
             "is not a regular file",
             "give the path of the file itself",
         ));
@@ -63,12 +66,14 @@ impl Archive {
             "save it with torch.save, the state_dict() of the model or of the optimizer alone";
         if bytes.starts_with(LEGACY) {
             return Err(CheckpointError::new(
+                Code::CheckpointKind,
                 "is in the format before PyTorch 1.6",
                 "load it in Python and save it again with torch.save",
             ));
         }
         if !bytes.starts_with(b"PK") {
             return Err(CheckpointError::new(
+                Code::CheckpointKind,
                 "is not a file of torch.save: it does not begin with PK",
                 again,
             ));
@@ -92,16 +97,22 @@ impl Archive {
         let member = |suffix: &str| names.iter().find_map(|name| name.strip_suffix(suffix));
         if member("/constants.pkl").is_some() {
             return Err(CheckpointError::new(
+                Code::CheckpointKind,
                 "is a TorchScript file",
                 "give it as the model, which has its weights with it, or save model.state_dict()",
             ));
         }
         let Some(folder) = member("data.pkl").map(str::to_owned) else {
-            return Err(CheckpointError::new("has no data.pkl", again));
+            return Err(CheckpointError::new(
+                Code::CheckpointKind,
+                "has no data.pkl",
+                again,
+            ));
         };
         let order = format!("{folder}byteorder");
         if names.contains(&order) && contents(&mut zip, length, &order)? != "little" {
             return Err(CheckpointError::new(
+                Code::CheckpointKind,
                 "was written by a big-endian machine",
                 "load it there and save it as .safetensors",
             ));

@@ -1,5 +1,6 @@
 //! What is wrong with a file, and what to do about it.
 
+use rangefinder_errors::Code;
 use std::fmt;
 
 /// Characters of a name that are shown: a hostile file may hold names of megabytes.
@@ -9,6 +10,8 @@ const SHOWN: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}; {remedy}")]
 pub struct CheckpointError {
+    /// What kind of mistake.
+    pub code: Code,
     /// What is wrong, as a fragment that fits after the name of the file.
     pub message: String,
     /// What to do.
@@ -16,8 +19,9 @@ pub struct CheckpointError {
 }
 
 impl CheckpointError {
-    pub(crate) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
+            code,
             message: message.into(),
             remedy: remedy.into(),
         }
@@ -26,6 +30,7 @@ impl CheckpointError {
     /// The file is not what it claims to be; `message` says where.
     pub(crate) fn damaged(message: impl Into<String>) -> Self {
         Self::new(
+            Code::Damaged,
             message,
             "the file is damaged or incomplete: write or copy it again",
         )

@@ -1,5 +1,6 @@
 //! States of optimizers.
 
+use rangefinder_errors::Code;
 use std::path::Path;
 
 use crate::archive::{self, Archive};
@@ -41,6 +42,7 @@ impl OptimizerState {
         let mut archive = Archive::read(archive::open(path)?)?;
         let layout = layout(&archive.pickle).ok_or_else(|| {
             CheckpointError::new(
+                Code::CheckpointKind,
                 "does not hold an optimizer's state, a dictionary of `state` and `param_groups`",
                 "save it with torch.save(optimizer.state_dict(), path)",
             )
@@ -149,6 +151,7 @@ fn parameter(
                 Found::Tensor(view) => Remembered::Tensor(archive.tensor(&view)?),
                 Found::Other => {
                     return Err(CheckpointError::new(
+                        Code::CheckpointKind,
                         format!("remembers {}, which is no number or tensor", Quoted(&key)),
                         "save the state of a sgd, adam, adamw or rmsprop optimizer",
                     ));

@@ -3,6 +3,7 @@
 //! Objects live in an arena and refer to each other by index, so that an object which is named a
 //! thousand times is there once, and cycles harm nobody: nothing here recurses.
 
+use rangefinder_errors::Code;
 use std::collections::HashMap;
 
 use crate::error::{CheckpointError, Quoted};
@@ -212,6 +213,7 @@ impl Machine<'_> {
                 }
                 other => {
                     return Err(CheckpointError::new(
+                        Code::CheckpointKind,
                         format!(
                             "has the instruction {other:#04x} at byte {at} of its data.pkl, which no dictionary of tensors needs"
                         ),
@@ -354,6 +356,7 @@ impl Machine<'_> {
         let full = format!("{module}.{name}");
         if !known {
             return Err(CheckpointError::new(
+                Code::CheckpointKind,
                 format!(
                     "holds {}, which is not part of a dictionary of tensors; such code is never run",
                     Quoted(&full)

@@ -1,5 +1,6 @@
 //! Tensors by name.
 
+use rangefinder_errors::Code;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -88,6 +89,7 @@ fn read_safetensors(bytes: &Bytes) -> Result<Vec<(String, StoredTensor)>, Checkp
         .map(|(name, view)| {
             let dtype = Dtype::of_safetensors(view.dtype()).ok_or_else(|| {
                 CheckpointError::new(
+                    Code::ElementType,
                     format!("has {} in the type {:?}", Quoted(name), view.dtype()),
                     "convert it to F32",
                 )
@@ -107,6 +109,7 @@ fn state_dict(archive: &Archive) -> Result<Vec<(String, TensorRef)>, CheckpointE
     let pickle = &archive.pickle;
     let Object::Dict(entries) = pickle.root() else {
         return Err(CheckpointError::new(
+            Code::CheckpointKind,
             "does not hold a dictionary of tensors",
             alone,
         ));
@@ -128,6 +131,7 @@ fn state_dict(archive: &Archive) -> Result<Vec<(String, TensorRef)>, CheckpointE
     let count = others.len();
     others.truncate(SHOWN);
     Err(CheckpointError::new(
+        Code::CheckpointKind,
         format!(
             "holds {count} entries that are not tensors: {}",
             others.join(", ")

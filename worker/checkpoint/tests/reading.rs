@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use rangefinder_checkpoint::{OptimizerState, Remembered, StoredTensor, Weights};
 use rangefinder_data::Dtype;
+use rangefinder_errors::Code;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -116,22 +117,45 @@ fn other_files_are_told_from_state_dicts() {
         std::fs::write(&path, bytes).unwrap();
         path
     };
-    for (path, part) in [
-        (folder.path().join("none.pt"), "cannot be read"),
-        (folder.path().to_path_buf(), "not a regular file"),
-        (write("empty.pt", b""), "does not begin with PK"),
-        (write("a.safetensors", b"12345678{}"), "safetensors"),
+    for (path, code, part) in [
+        (
+            folder.path().join("none.pt"),
+            Code::NoSuchFile,
+            "cannot be read",
+        ),
+        (
+            folder.path().to_path_buf(),
+            Code::NotAFile,
+            "not a regular file",
+        ),
+        (
+            write("empty.pt", b""),
+            Code::CheckpointKind,
+            "does not begin with PK",
+        ),
+        (
+            write("a.safetensors", b"12345678{}"),
+            Code::Damaged,
+            "safetensors",
+        ),
         (
             write("old.pt", b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P"),
+            Code::CheckpointKind,
             "before PyTorch 1.6",
         ),
         (
             fixture("adamw.pt"),
+            Code::CheckpointKind,
             "entries that are not tensors: `state`, `param_groups`",
         ),
-        (fixture("../../../tests/fixtures/mlp.pt"), "TorchScript"),
+        (
+            fixture("../../../tests/fixtures/mlp.pt"),
+            Code::CheckpointKind,
+            "TorchScript",
+        ),
     ] {
         let error = Weights::open(&path).unwrap_err();
+        assert_eq!(error.code, code, "{error}");
         assert!(error.message.contains(part), "{error}");
         assert!(!error.remedy.is_empty());
     }

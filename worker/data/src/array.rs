@@ -1,5 +1,6 @@
 //! Arrays of samples: a shape, a type of elements, and shared bytes.
 
+use rangefinder_errors::Code;
 use std::fmt;
 
 use bytes::Bytes;
@@ -98,12 +99,14 @@ impl Array {
 pub(crate) fn checked_length(shape: &[usize], dtype: Dtype) -> Result<usize, Defect> {
     if shape.is_empty() {
         return Err(Defect::new(
+            Code::ArrayShape,
             "is a single number, without a dimension of samples",
             "save an array whose first dimension counts the samples",
         ));
     }
     if shape.len() > MAX_DIMENSIONS {
         return Err(Defect::new(
+            Code::ArrayShape,
             format!("has {} dimensions, more than {MAX_DIMENSIONS}", shape.len()),
             "reshape it to fewer dimensions",
         ));
@@ -115,6 +118,7 @@ pub(crate) fn checked_length(shape: &[usize], dtype: Dtype) -> Result<usize, Def
             "no elements"
         };
         return Err(Defect::new(
+            Code::ArrayShape,
             format!("has {what}: its shape is {}", Shape(shape)),
             "save an array with at least one sample and no empty dimension",
         ));

@@ -3,6 +3,7 @@
 use crate::array::{Array, Dtype, Shape};
 use crate::error::{DataError, Defect};
 use crate::names::Quoted;
+use rangefinder_errors::Code;
 
 /// The samples of one input, or of the targets: one array, or the arrays of several files (shards)
 /// end to end, which stay where they are. A clone shares the bytes.
@@ -44,6 +45,7 @@ impl Column {
             let (shape, dtype) = (array.shape(), array.dtype());
             if shape[1..] != column.shape[1..] || dtype != column.dtype() {
                 return Err(Defect::new(
+                    Code::FilesDiffer,
                     format!(
                         "has {} as {dtype} {}, but {} has it as {} {}",
                         Quoted(array.name()),

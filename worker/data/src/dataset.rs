@@ -1,5 +1,6 @@
 //! From what the user named to inputs and targets of one length.
 
+use rangefinder_errors::Code;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,6 +69,7 @@ impl Dataset {
         let samples = targets.shape()[0];
         if let Some(input) = inputs.iter().find(|input| input.shape()[0] != samples) {
             return Err(DataError {
+                code: Code::SampleCounts,
                 field,
                 message: format!(
                     "{} has {} samples but {} has {samples}",
@@ -136,6 +138,7 @@ pub fn load_like(source: &Source, training: &Dataset) -> Result<Dataset, DataErr
 fn read(source: &Source, like: Option<Arc<csv::Layout>>) -> Result<Dataset, DataError> {
     if source.source.is_empty() {
         return Err(DataError {
+            code: Code::Missing,
             field: "data",
             message: "no data is named".to_owned(),
             remedy: format!("give {KNOWN}"),
@@ -185,6 +188,7 @@ fn common_format(files: &[String]) -> Result<Format, DataError> {
             // A path that does not exist is the likelier mistake: say so first.
             open(file, "data")?;
             return Err(DataError {
+                code: Code::DataFormat,
                 field: "data",
                 message: format!(
                     "{} is in no format that is known by its ending",
@@ -198,6 +202,7 @@ fn common_format(files: &[String]) -> Result<Format, DataError> {
         let (first, of) = *common.get_or_insert((format, file));
         if format != first {
             return Err(DataError {
+                code: Code::FilesDiffer,
                 field: "data",
                 message: format!(
                     "{} is a {} file, but {} is a {} file",
@@ -224,6 +229,7 @@ fn load_pair(
 ) -> Result<Dataset, DataError> {
     if source.targets.is_empty() {
         return Err(DataError {
+            code: Code::Missing,
             field: "targets",
             message: format!("{} holds the inputs alone", Quoted(&source.source)),
             remedy: "give the file of the targets as `targets`, or both in one .npz".to_owned(),
@@ -258,6 +264,7 @@ fn column(
 
 fn load_tokens(source: &Source, files: &[String]) -> Result<Dataset, DataError> {
     let dtype = tokens::dtype(&source.token_dtype).ok_or_else(|| DataError {
+        code: Code::UnknownName,
         field: "token_dtype",
         message: format!("{} is no type of tokens", Quoted(&source.token_dtype)),
         remedy: "use u16 or u32".to_owned(),
@@ -286,6 +293,7 @@ fn load_csv(
 ) -> Result<Dataset, DataError> {
     if source.target_column.is_empty() {
         return Err(DataError {
+            code: Code::Missing,
             field: "target_column",
             message: format!(
                 "no column of {} is named as the target",
@@ -295,6 +303,7 @@ fn load_csv(
         });
     }
     let target = csv::Target::parse(&source.target_type).ok_or_else(|| DataError {
+        code: Code::UnknownName,
         field: "target_type",
         message: format!("{} is no type of targets", Quoted(&source.target_type)),
         remedy: "use categorical or numeric".to_owned(),
@@ -368,6 +377,7 @@ fn load_containers(
             let (first, first_key) = *samples.get_or_insert((array.shape()[0], *key));
             if files.len() > 1 && array.shape()[0] != first {
                 return Err(Defect::new(
+                    Code::SampleCounts,
                     format!(
                         "has {} samples of {} but {first} of {}",
                         array.shape()[0],
@@ -411,6 +421,7 @@ fn refuse_options(source: &Source, format: Option<Format>) -> Result<(), DataErr
             return Ok(());
         }
         Err(DataError {
+            code: Code::DoesNotApply,
             field,
             message: format!("`{field}` is given, but means nothing for {what}"),
             remedy: format!("leave `{field}` out; it goes with a {} file", needed.name()),
@@ -435,6 +446,7 @@ fn refuse_targets(source: &Source, why: &str) -> Result<(), DataError> {
         return Ok(());
     }
     Err(DataError {
+        code: Code::DoesNotApply,
         field: "targets",
         message: format!("{} is given, but {why}", Quoted(&source.targets)),
         remedy: "leave `targets` out; it goes with a .npy or IDX file of inputs".to_owned(),
@@ -446,6 +458,7 @@ fn refuse_targets(source: &Source, why: &str) -> Result<(), DataError> {
 fn refuse_keys(source: &Source, what: &str) -> Result<(), DataError> {
     let refuse = |field, key: &str| {
         Err(DataError {
+            code: Code::DoesNotApply,
             field,
             message: format!("{} is given, but {what} has no named arrays", Quoted(key)),
             remedy: format!("leave `{field}` out; it goes with a .npz or .safetensors file"),

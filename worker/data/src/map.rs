@@ -1,5 +1,6 @@
 //! Files as shared bytes, mapped into memory. The only `unsafe` of this crate.
 
+use rangefinder_errors::Code;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -16,10 +17,15 @@ pub(crate) fn open(path: &Path) -> Result<Bytes, Defect> {
     // Asked before it is opened: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error))?;
     if metadata.is_dir() {
-        return Err(Defect::new("is a folder", "give the path of a file in it"));
+        return Err(Defect::new(
+            Code::NotAFile,
+            "is a folder",
+            "give the path of a file in it",
+        ));
     }
     if !metadata.is_file() {
         return Err(Defect::new(
+            Code::NotAFile,
             "is not a regular file",
             "copy its content to a file",
         ));
@@ -49,5 +55,9 @@ fn unreadable(error: &io::Error) -> Defect {
         io::ErrorKind::PermissionDenied => "give the user who runs the worker the right to read it",
         _ => "check the disk and the path",
     };
-    Defect::new(format!("cannot be read: {error}"), remedy)
+    Defect::new(
+        Code::of_reading(error),
+        format!("cannot be read: {error}"),
+        remedy,
+    )
 }

@@ -1,5 +1,6 @@
 //! Names that people and files give, as errors show them.
 
+use rangefinder_errors::Code;
 use std::fmt;
 
 use crate::error::Defect;
@@ -66,7 +67,7 @@ impl Names {
             Some(name) => format!("did you mean {}? set `{field}`", Quoted(name)),
             None => format!("save it under that name, or set `{field}`"),
         };
-        Defect::new(message, remedy)
+        Defect::new(Code::NoSuchArray, message, remedy)
     }
 
     /// The name most like `key`, if any is.

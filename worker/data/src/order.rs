@@ -2,6 +2,7 @@
 
 use crate::error::DataError;
 use crate::permutation::{Domain, Permutation};
+use rangefinder_errors::Code;
 
 /// The order of batches: a function of (seed, replica, global step) alone, with random access and
 /// without tables.
@@ -44,24 +45,28 @@ impl BatchOrder {
     ) -> Result<Self, DataError> {
         if i64::try_from(samples).is_err() {
             return Err(DataError {
+                code: Code::OutOfRange,
                 field: "data",
                 message: format!("{samples} samples are more than an index can count"),
                 remedy: format!("use at most {} samples", i64::MAX),
             });
         }
-        let wrong = |message, remedy| DataError {
+        let wrong = |code, message, remedy| DataError {
+            code,
             field: "batch_size",
             message,
             remedy,
         };
         if batch_size == 0 {
             return Err(wrong(
+                Code::OutOfRange,
                 "the batch size is 0".to_owned(),
                 "give a batch size of at least 1".to_owned(),
             ));
         }
         if u64::from(batch_size) > samples {
             return Err(wrong(
+                Code::BatchLargerThanData,
                 format!(
                     "the batch size {batch_size} is larger than the data, which has {samples} samples"
                 ),

@@ -1,5 +1,6 @@
 //! Several files by one name: `train-*.npz`, `part-{000..003}.npz`.
 
+use rangefinder_errors::Code;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,7 @@ pub(crate) fn files(path: &str) -> Result<Vec<String>, Defect> {
     files.retain(|file| seen.insert(file.clone()));
     if files.is_empty() {
         return Err(Defect::new(
+            Code::FilePattern,
             "matches no file",
             "check the folder and the pattern: it is the worker's machine that has the files",
         ));
@@ -51,6 +53,7 @@ pub(crate) fn files(path: &str) -> Result<Vec<String>, Defect> {
         .map(|file| match file.to_str() {
             Some(file) => Ok(file.to_owned()),
             None => Err(Defect::new(
+                Code::FilePattern,
                 format!("matches {}, whose name is not UTF-8", file.display()),
                 "rename the file",
             )),
@@ -69,6 +72,7 @@ fn ranges(name: &str) -> Result<Vec<String>, Defect> {
     while let Some((before, after)) = rest.split_once('{') {
         let unreadable = || {
             Defect::new(
+                Code::FilePattern,
                 "has braces that are not a range of numbers",
                 "write a range such as {000..003}",
             )
@@ -108,6 +112,7 @@ fn matching(folder: &Path, name: &str, files: &mut Vec<PathBuf>) -> Result<(), D
     };
     let pattern = Pattern::new(name).map_err(|error| {
         Defect::new(
+            Code::FilePattern,
             format!("is no pattern: {} at character {}", error.msg, error.pos),
             "write a pattern as a shell takes it, such as train-*.npz",
         )
@@ -118,6 +123,7 @@ fn matching(folder: &Path, name: &str, files: &mut Vec<PathBuf>) -> Result<(), D
     };
     let unreadable = |error: std::io::Error| {
         Defect::new(
+            Code::of_reading(&error),
             format!("is in a folder that cannot be read: {error}"),
             "check the folder: it is the worker's machine that reads it",
         )
@@ -139,6 +145,7 @@ fn matching(folder: &Path, name: &str, files: &mut Vec<PathBuf>) -> Result<(), D
 
 fn too_many() -> Defect {
     Defect::new(
+        Code::FilePattern,
         format!("stands for more than {MAX_FILES} files"),
         "save fewer and larger files",
     )

@@ -1,5 +1,6 @@
 //! How a session ends.
 
+use rangefinder_errors::{Code, Coded};
 use std::io;
 use std::time::Duration;
 
@@ -79,6 +80,20 @@ pub enum Error {
     TrainerGone,
 }
 
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Credential { .. } => Code::CredentialRejected,
+            Self::Refused { .. } => Code::Refused,
+            Self::Replaced { .. } => Code::Replaced,
+            Self::Unreachable { .. } => Code::Unreachable,
+            Self::Stuck(_) => Code::Stuck,
+            Self::Thread(_) => Code::System,
+            Self::TrainerGone => Code::Defect,
+        }
+    }
+}
+
 /// What is wrong with the environment.
 #[derive(Debug, thiserror::Error)]
 pub enum OptionsError {
@@ -125,4 +140,15 @@ pub enum OptionsError {
     /// There are two credentials.
     #[error("both RANGEFINDER_TOKEN and RANGEFINDER_TOKEN_FILE are set: unset one of them")]
     TwoCredentials,
+}
+
+impl Coded for OptionsError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Missing { .. } => Code::VariableMissing,
+            Self::Invalid { .. } => Code::VariableInvalid,
+            Self::Credential { .. } | Self::TwoCredentials => Code::CredentialMalformed,
+            Self::TokenFile { .. } => Code::TokenFile,
+        }
+    }
 }

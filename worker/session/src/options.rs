@@ -308,6 +308,7 @@ fn parse_seconds(variable: &'static str, value: String) -> Result<Duration, Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rangefinder_errors::{Code, Coded as _};
     use std::io::Write as _;
 
     fn read(vars: &[(&str, &str)]) -> Result<Options, OptionsError> {
@@ -322,7 +323,8 @@ mod tests {
 
     fn message(extra: &[(&str, &str)]) -> String {
         let vars: Vec<_> = extra.iter().chain(&BASE).copied().collect();
-        read(&vars).expect_err("accepted").to_string()
+        let error = read(&vars).expect_err("accepted");
+        format!("[{}] {error}", error.code())
     }
 
     #[test]
@@ -403,6 +405,11 @@ mod tests {
             ),
         ] {
             let text = message(vars);
+            let code = match vars {
+                [(TOKEN_FILE, _)] => "[RF603] ",
+                _ => "[RF602] ",
+            };
+            assert!(text.starts_with(code), "{text}");
             for part in expected {
                 assert!(text.contains(part), "{text:?} lacks {part:?}");
             }
@@ -411,16 +418,18 @@ mod tests {
 
     #[test]
     fn missing_variables_say_what_to_set() {
-        let text = read(&[]).expect_err("accepted").to_string();
+        let error = read(&[]).expect_err("accepted");
+        assert_eq!(error.code(), Code::VariableMissing);
+        let text = error.to_string();
         assert!(
             text.contains("RANGEFINDER_COORDINATOR is not set"),
             "{text}"
         );
         let text = read(&BASE[..1]).expect_err("accepted").to_string();
         assert!(text.contains("RANGEFINDER_TOKEN_FILE is not set"), "{text}");
-        let text = read(&[BASE[0], (TOKEN_FILE, "/no/such/file")])
-            .expect_err("accepted")
-            .to_string();
+        let error = read(&[BASE[0], (TOKEN_FILE, "/no/such/file")]).expect_err("accepted");
+        assert_eq!(error.code(), Code::TokenFile);
+        let text = error.to_string();
         assert!(text.contains("/no/such/file"), "{text}");
     }
 

@@ -1,5 +1,6 @@
 //! What a trainer must be able to do. The session calls it from one thread of its own.
 
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 
 /// Trains the steps of tasks. One model and its data at a time.
@@ -90,6 +91,8 @@ impl From<Failure> for StepError {
 pub struct Failure {
     /// Decides whether it is tried again.
     pub kind: v1::FailureKind,
+    /// What kind of failure more closely; that of its first field, where it has fields.
+    pub code: Code,
     /// What happened, for people, in one sentence.
     pub message: String,
     /// The fields at fault, for a user's mistake.

@@ -1,6 +1,7 @@
 //! What a worker is told to do, checked, and how it ends.
 
 use crate::trainer::{Failure, TaskStart};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 
 /// Something for the trainer to do under one lease.
@@ -57,6 +58,7 @@ impl Outcome {
                 kind: failure.kind.into(),
                 message: failure.message,
                 fields: failure.fields,
+                code: Some(failure.code.to_string()),
             }),
             Self::HandBack(reason) => Message::HandBack(v1::HandBack {
                 lease_token,
@@ -70,6 +72,7 @@ impl Outcome {
 pub(crate) fn worker_failure(message: impl Into<String>) -> Failure {
     Failure {
         kind: v1::FailureKind::Worker,
+        code: Code::WorkerFailed,
         message: message.into(),
         fields: Vec::new(),
     }
@@ -136,8 +139,12 @@ fn need_trainer(spec: Option<v1::TrainerSpec>) -> Result<v1::TrainerSpec, Failur
 }
 
 fn malformed(problem: String) -> Failure {
-    worker_failure(format!(
+    let message = format!(
         "the worker cannot do what the coordinator asked: {problem}; run coordinator and workers \
          of the same release"
-    ))
+    );
+    Failure {
+        code: Code::Protocol,
+        ..worker_failure(message)
+    }
 }

@@ -5,6 +5,7 @@
 //! norm; and a head that is tied to the token embedding. Biases everywhere but in the head, no
 //! dropout. The context is as long as the data's sequences.
 
+use rangefinder_errors::Code;
 use rangefinder_session::trainer::Failure;
 use tch::{Device, TchError, Tensor};
 
@@ -66,6 +67,7 @@ impl Plan {
     pub(super) fn new(sizes: &Sizes, loss: Loss, samples: &Samples) -> Result<Self, Failure> {
         if loss.criterion != Criterion::CrossEntropy {
             return Err(failure::user(
+                Code::LossAndModel,
                 "loss",
                 "`gpt` predicts tokens, which needs the loss cross_entropy",
                 "use cross_entropy, or a TorchScript model",
@@ -74,6 +76,7 @@ impl Plan {
         let targets = samples.targets();
         let [input] = samples.inputs() else {
             return Err(failure::user(
+                Code::BuiltinModel,
                 "input_keys",
                 format!(
                     "`gpt` takes one input, but {} are named",
@@ -87,6 +90,7 @@ impl Plan {
             ([_, context], [_, same]) if context == same && integers => *context,
             (inputs, targets_shape) => {
                 return Err(failure::user(
+                    Code::BuiltinModel,
                     "data",
                     format!(
                         "`gpt` needs integer tokens of shape (samples, context), but `{}` is {} of \
@@ -109,6 +113,7 @@ impl Plan {
         };
         if vocabulary > MAX_TOKENS && sizes.vocabulary.is_none() {
             return Err(failure::user(
+                Code::LabelOutOfRange,
                 "vocabulary",
                 format!("the data use the token {}", vocabulary - 1),
                 format!("number the tokens from 0 without gaps, or set vocabulary to {vocabulary}"),

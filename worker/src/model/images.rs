@@ -1,5 +1,6 @@
 //! What the models of images share.
 
+use rangefinder_errors::Code;
 use rangefinder_session::trainer::Failure;
 use tch::{Kind, TchError, Tensor};
 
@@ -14,6 +15,7 @@ pub(super) fn channels_of(model: &str, sample: &[i64]) -> Result<i64, Failure> {
         [_, _] => Ok(1),
         [channels, _, _] => Ok(*channels),
         other => Err(failure::user(
+            Code::BuiltinModel,
             "model",
             format!("`{model}` needs images, but a sample has shape {other:?}"),
             "save inputs of shape (samples, channels, height, width) or (samples, height, width), \

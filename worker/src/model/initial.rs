@@ -1,5 +1,6 @@
 //! Weights and buffers to start from instead of the model's own.
 
+use rangefinder_errors::Code;
 use std::path::Path;
 
 use rangefinder_checkpoint::Weights;
@@ -36,7 +37,7 @@ impl Initial {
         let shown = path.display();
         let refuse = |error: rangefinder_checkpoint::CheckpointError| {
             let message = format!("the weights {shown}: the file {}", error.message);
-            failure::user("weights", message, error.remedy)
+            failure::user(error.code, "weights", message, error.remedy)
         };
         let mut weights = Weights::open(path).map_err(refuse)?;
         let shapes: Vec<(String, Vec<usize>)> = weights
@@ -47,6 +48,7 @@ impl Initial {
         let mistakes = state.mistakes(&shapes);
         if !mistakes.is_empty() {
             return Err(failure::user(
+                Code::CheckpointMismatch,
                 "weights",
                 format!(
                     "the weights {shown} do not fit the model: {}",

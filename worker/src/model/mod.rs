@@ -20,6 +20,7 @@ mod reference_tests;
 mod resnet;
 mod script;
 
+use rangefinder_errors::Code;
 use std::path::Path;
 
 use rangefinder_session::trainer::Failure;
@@ -248,6 +249,7 @@ fn require_dense(parameters: &Parameters) -> Result<(), Failure> {
     };
     let (name, weights) = (slot.name(), slot.weights());
     Err(failure::user(
+        Code::ParameterWithGaps,
         "model",
         format!(
             "the parameter `{name}` of shape {:?} is a part of a larger tensor, with the strides {:?}: \
@@ -264,6 +266,7 @@ fn one_input(model: &str, samples: &Samples) -> Result<Vec<i64>, Failure> {
     match samples.inputs() {
         [input] => Ok(dimensions(&input.shape()[1..])),
         several => Err(failure::user(
+            Code::BuiltinModel,
             "input_keys",
             format!("`{model}` takes one input, but {} are named", several.len()),
             "name one input array, or bring a TorchScript model with as many arguments",
@@ -286,6 +289,7 @@ fn outputs(recipe: &Recipe, samples: &Samples) -> Result<Outputs, Failure> {
     }
     if !shape.is_empty() {
         return Err(failure::user(
+            Code::BuiltinModel,
             "data",
             format!(
                 "a built-in model with cross_entropy needs one class index a sample, but `{}` has shape {:?}",
@@ -303,6 +307,7 @@ fn outputs(recipe: &Recipe, samples: &Samples) -> Result<Outputs, Failure> {
         .max(65_536);
     if classes > limit {
         return Err(failure::user(
+            Code::LabelOutOfRange,
             "data",
             format!(
                 "`{}` has the label {}, which makes {classes} classes of {} samples",

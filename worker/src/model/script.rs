@@ -1,5 +1,6 @@
 //! TorchScript files.
 
+use rangefinder_errors::Code;
 use std::path::Path;
 
 use rangefinder_session::trainer::Failure;
@@ -37,6 +38,7 @@ impl File {
                 _ => error.to_string(),
             };
             failure::user(
+                Code::of_reading(&error),
                 "model",
                 format!("failed to read the model {shown}: {reason}"),
                 remedy,
@@ -53,6 +55,7 @@ impl File {
                 "save it again with torch.jit.script(model).save(path)",
             ));
             failure::user(
+                Code::NotTorchScript,
                 "model",
                 format!("the model {shown} is not a TorchScript file: {reason}"),
                 remedy,

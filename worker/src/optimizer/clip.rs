@@ -1,5 +1,6 @@
 //! Limits of gradients: `torch.nn.utils.clip_grad_norm_` and `clip_grad_value_`.
 
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Failure;
 use tch::{Kind, TchError, Tensor};
@@ -26,6 +27,7 @@ impl Clip {
                 Ok(limit)
             } else {
                 Err(failure::user(
+                    Code::OutOfRange,
                     field,
                     format!("{field} is {limit}, expected a number above 0"),
                     "use a value such as 1, or remove it",
@@ -34,6 +36,7 @@ impl Clip {
         };
         match (spec.clip_norm, spec.clip_value) {
             (Some(_), Some(_)) => Err(failure::user(
+                Code::DoesNotApply,
                 "clip_value",
                 "clip_value does not apply together with clip_norm",
                 "clip by one of them",

@@ -1,5 +1,6 @@
 //! Which optimizer, with its hyperparameters.
 
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Failure;
 use tch::TchError;
@@ -33,6 +34,7 @@ impl Algorithm {
                 }
                 if spec.nesterov && (spec.momentum <= 0.0 || spec.dampening != 0.0) {
                     return Err(failure::user(
+                        Code::Nesterov,
                         "nesterov",
                         format!(
                             "nesterov with momentum {} and dampening {}: it needs a momentum above 0 and no dampening",
@@ -72,6 +74,7 @@ impl Algorithm {
                 }))
             }
             other => Err(failure::user(
+                Code::UnknownName,
                 "optimizer",
                 format!("unknown optimizer `{other}`"),
                 "use one of sgd, adam, adamw, rmsprop",
@@ -128,6 +131,7 @@ fn at_least_zero(field: &str, value: f64) -> Result<(), Failure> {
 
 fn out_of_range(field: &str, value: f64, expected: &str) -> Failure {
     failure::user(
+        Code::OutOfRange,
         field,
         format!("{field} is {value}, expected {expected}"),
         format!("set {field} to a value {expected}"),

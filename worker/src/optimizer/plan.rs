@@ -1,6 +1,7 @@
 //! How the parameters of a model are to be optimised: the algorithm, the groups with settings of
 //! their own, the limits of gradients, the state to start from.
 
+use rangefinder_errors::Code;
 use std::path::PathBuf;
 
 use rangefinder_proto::v1;
@@ -81,6 +82,7 @@ impl Plan {
             names::require_fit("groups", pattern, trainable)?;
             if !taken.contains(&group) {
                 return Err(failure::user(
+                    Code::PatternTaken,
                     "groups",
                     format!("the pattern `{pattern}` fits only what patterns before it take"),
                     "the first pattern that fits counts: give the narrower one first",
@@ -106,6 +108,7 @@ impl ParameterGroup {
     fn parse(group: &v1::ParameterGroup, optimizer: &v1::Optimizer) -> Result<Self, Failure> {
         if !(group.lr_ratio.is_finite() && group.lr_ratio > 0.0) {
             return Err(failure::user(
+                Code::OutOfRange,
                 "groups",
                 format!(
                     "`{}` has the ratio {}, expected a number above 0",
@@ -122,7 +125,12 @@ impl ParameterGroup {
             pattern: group.pattern.clone(),
             settings: Settings {
                 algorithm: Algorithm::parse(&own).map_err(|error| {
-                    failure::user("groups", error.message, "correct the group's weight_decay")
+                    failure::user(
+                        error.code,
+                        "groups",
+                        error.message,
+                        "correct the group's weight_decay",
+                    )
                 })?,
                 lr_ratio: group.lr_ratio,
             },

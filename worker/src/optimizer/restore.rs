@@ -1,5 +1,6 @@
 //! The state of an optimizer that PyTorch saved.
 
+use rangefinder_errors::Code;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -44,14 +45,15 @@ pub(crate) fn read(
     all: &[String],
 ) -> Result<HashMap<String, Memory>, Failure> {
     let shown = path.display();
-    let refuse = |message: String, remedy: &str| {
+    let refuse = |code, message: String, remedy: &str| {
         let message = format!("the optimizer state {shown} {message}");
-        failure::user("optimizer_state", message, remedy)
+        failure::user(code, "optimizer_state", message, remedy)
     };
-    let state =
-        OptimizerState::open(path).map_err(|error| refuse(error.message.clone(), &error.remedy))?;
+    let state = OptimizerState::open(path)
+        .map_err(|error| refuse(error.code, error.message.clone(), &error.remedy))?;
     let given = by_name(state, plan, expected, all).map_err(|message| {
         refuse(
+            Code::CheckpointMismatch,
             message,
             "save it from an optimizer over this very model, best made of model.named_parameters()",
         )
@@ -78,6 +80,7 @@ pub(crate) fn read(
         return Ok(memories);
     }
     Err(refuse(
+        Code::CheckpointMismatch,
         format!(
             "does not fit {}: {}",
             plan.algorithm.name(),

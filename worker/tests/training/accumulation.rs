@@ -2,6 +2,7 @@
 
 use crate::cases::case;
 use crate::support::{begin, bits, losses, lr, spec, trainer};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::Trainer;
 
@@ -115,4 +116,15 @@ fn a_probe_runs_whole_optimizer_steps() {
     let ratio = parts.gradient_squared / whole.gradient_squared;
     assert!((ratio - 1.0).abs() < 1e-3, "{parts:?} {whole:?}");
     assert!((parts.initial_loss / whole.initial_loss - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn a_step_larger_than_the_data_is_a_mistake() {
+    let failure = trainer().describe(&accumulating(1000, 2)).unwrap_err();
+    assert_eq!(failure.code, Code::BatchLargerThanData);
+    assert_eq!(failure.fields[0].field, "accumulate");
+    for part in ["2 batches of batch_size 1000 are 2000 samples", "has 1797"] {
+        assert!(failure.message.contains(part), "{failure:?}");
+    }
+    assert!(trainer().describe(&accumulating(599, 3)).is_ok());
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::support::{self, fixture, losses, pairs, spec, trainer};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::{Failure, Trainer};
 use tempfile::TempDir;
@@ -59,15 +60,13 @@ fn mistake(spec: &v1::TrainerSpec) -> Failure {
 }
 
 #[track_caller]
-fn assert_mistake(spec: &v1::TrainerSpec, field: &str, parts: &[&str]) {
+fn assert_mistake(spec: &v1::TrainerSpec, code: Code, field: &str, parts: &[&str]) {
     let failure = mistake(spec);
+    assert_eq!(failure.code, code, "{failure:?}");
+    assert_eq!(failure.fields[0].code, Some(code.to_string()));
     assert_eq!(failure.fields[0].field, field, "{failure:?}");
     for part in parts {
-        assert!(
-            failure.message.contains(part),
-            "{:?} lacks {part:?}",
-            failure.message
-        );
+        assert!(failure.message.contains(part), "{part:?}: {failure:?}");
     }
 }
 
@@ -171,6 +170,7 @@ fn a_mistake_does_not_spoil_the_trainer_for_what_comes_next() {
 fn a_missing_model_file_is_named() {
     assert_mistake(
         &with_model_path(Path::new("/no/such/model.pt")),
+        Code::NoSuchFile,
         "model",
         &["/no/such/model.pt", "there is no such file"],
     );
@@ -178,7 +178,12 @@ fn a_missing_model_file_is_named() {
 
 #[test]
 fn a_folder_is_not_a_model() {
-    assert_mistake(&with_model_path(&fixture("")), "model", &["failed to read"]);
+    assert_mistake(
+        &with_model_path(&fixture("")),
+        Code::NotAFile,
+        "model",
+        &["failed to read"],
+    );
 }
 
 #[test]
@@ -186,6 +191,7 @@ fn a_file_that_is_not_torchscript_is_named() {
     for name in ["make.py", "pairs.npz"] {
         assert_mistake(
             &with_model_path(&fixture(name)),
+            Code::NotTorchScript,
             "model",
             &[name, "not a TorchScript file"],
         );
@@ -200,6 +206,7 @@ fn a_truncated_model_file_is_named() {
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert_mistake(
         &with_model_path(&path),
+        Code::NotTorchScript,
         "model",
         &["cut.pt", "not a TorchScript file"],
     );
@@ -214,7 +221,7 @@ fn missing_data_are_named() {
         }),
         ..spec("mlp", "sgd")
     };
-    assert_mistake(&spec, "data", &["/no/such/data.npz"]);
+    assert_mistake(&spec, Code::NoSuchFile, "data", &["/no/such/data.npz"]);
 }
 
 #[test]
@@ -224,6 +231,7 @@ fn shapes_that_do_not_fit_the_model_are_both_named() {
     let targets = integers(&folder, "y.npy", "(6,)", &[0, 1, 2, 3, 4, 5]);
     assert_mistake(
         &on_files("mlp.pt", inputs, targets),
+        Code::ForwardFails,
         "model",
         &[
             "[4, 5]",
@@ -236,15 +244,30 @@ fn shapes_that_do_not_fit_the_model_are_both_named() {
 fn the_wrong_number_of_inputs_is_a_mistake_of_input_keys() {
     let mut one = pairs();
     one.data.as_mut().unwrap().input_keys = vec!["a".to_owned()];
-    assert_mistake(&one, "input_keys", &["does not take 1 argument ("]);
+    assert_mistake(
+        &one,
+        Code::ForwardArguments,
+        "input_keys",
+        &["does not take 1 argument ("],
+    );
     let mut three = pairs();
     three.data.as_mut().unwrap().input_keys = ["a", "b", "a"].map(str::to_owned).to_vec();
-    assert_mistake(&three, "input_keys", &["does not take 3 arguments"]);
+    assert_mistake(
+        &three,
+        Code::ForwardArguments,
+        "input_keys",
+        &["does not take 3 arguments"],
+    );
     let builtin = v1::TrainerSpec {
         trainer: Some(support::model("mlp")),
         ..pairs()
     };
-    assert_mistake(&builtin, "input_keys", &["`mlp` takes one input"]);
+    assert_mistake(
+        &builtin,
+        Code::BuiltinModel,
+        "input_keys",
+        &["`mlp` takes one input"],
+    );
 }
 
 #[test]
@@ -254,6 +277,7 @@ fn labels_out_of_range_are_named_with_sample_value_and_classes() {
     let high = integers(&folder, "high.npy", "(6,)", &[0, 1, 2, 3, 10, 5]);
     assert_mistake(
         &on_files("mlp.pt", inputs.clone(), high),
+        Code::LabelOutOfRange,
         "data",
         &["sample 4", "is 10", "0 to 9 (10 classes)"],
     );
@@ -261,6 +285,7 @@ fn labels_out_of_range_are_named_with_sample_value_and_classes() {
     for model in ["mlp.pt", "mlp"] {
         assert_mistake(
             &on_files(model, inputs.clone(), negative.clone()),
+            Code::LabelOutOfRange,
             "data",
             &["sample 2", "is -1"],
         );
@@ -277,6 +302,7 @@ fn targets_of_the_wrong_type_or_shape_are_a_mistake_of_the_loss() {
     for model in ["mlp.pt", "mlp"] {
         assert_mistake(
             &on_files(model, inputs.clone(), real.clone()),
+            Code::LossAndTargets,
             "loss",
             &["cross_entropy needs class indices", "Float"],
         );
@@ -284,10 +310,16 @@ fn targets_of_the_wrong_type_or_shape_are_a_mistake_of_the_loss() {
             loss: "mse".to_owned(),
             ..on_files(model, inputs.clone(), whole.clone())
         };
-        assert_mistake(&mse, "loss", &["mse needs real targets", "Int64"]);
+        assert_mistake(
+            &mse,
+            Code::LossAndTargets,
+            "loss",
+            &["mse needs real targets", "Int64"],
+        );
     }
     assert_mistake(
         &on_files("mlp.pt", inputs.clone(), square),
+        Code::LossShapes,
         "loss",
         &["cross_entropy does not fit", "[4, 10]", "[4, 1]"],
     );
@@ -295,7 +327,12 @@ fn targets_of_the_wrong_type_or_shape_are_a_mistake_of_the_loss() {
         loss: "mse".to_owned(),
         ..on_files("mlp.pt", inputs, real)
     };
-    assert_mistake(&mse, "loss", &["mse does not fit", "[4, 10]", "[4]"]);
+    assert_mistake(
+        &mse,
+        Code::LossShapes,
+        "loss",
+        &["mse does not fit", "[4, 10]", "[4]"],
+    );
 }
 
 #[test]
@@ -304,7 +341,12 @@ fn a_batch_larger_than_the_data_is_a_mistake() {
         batch_size: 5000,
         ..spec("mlp", "sgd")
     };
-    assert_mistake(&spec, "batch_size", &["5000", "1797"]);
+    assert_mistake(
+        &spec,
+        Code::BatchLargerThanData,
+        "batch_size",
+        &["5000", "1797"],
+    );
 }
 
 #[test]
@@ -314,11 +356,21 @@ fn a_module_must_return_a_number() {
         ..pairs()
     };
     // It takes two arguments, so with the targets there is one too many.
-    assert_mistake(&spec, "input_keys", &["does not take 3 arguments"]);
+    assert_mistake(
+        &spec,
+        Code::ForwardArguments,
+        "input_keys",
+        &["does not take 3 arguments"],
+    );
     let mut one = spec.clone();
     one.data.as_mut().unwrap().input_keys = vec!["a".to_owned()];
     one.data.as_mut().unwrap().target_key = "b".to_owned();
-    assert_mistake(&one, "model", &["returns its loss", "[30, 1]"]);
+    assert_mistake(
+        &one,
+        Code::LossAndModel,
+        "model",
+        &["returns its loss", "[30, 1]"],
+    );
 }
 
 #[test]
@@ -327,13 +379,14 @@ fn a_builtin_does_not_return_its_loss() {
         loss: "module".to_owned(),
         ..spec("mlp", "sgd")
     };
-    assert_mistake(&spec, "loss", &["built-in"]);
+    assert_mistake(&spec, Code::LossAndModel, "loss", &["built-in"]);
 }
 
 #[test]
 fn a_model_without_trainable_parameters_is_a_mistake() {
     assert_mistake(
         &spec("no_parameters.pt", "sgd"),
+        Code::NothingToTrain,
         "model",
         &["no trainable parameters"],
     );
@@ -344,18 +397,28 @@ fn data_that_give_no_finite_loss_are_a_mistake() {
     let folder = TempDir::new().unwrap();
     let inputs = floats(&folder, "x.npy", "(6, 64)", &[f32::NAN; 6 * 64]);
     let targets = integers(&folder, "y.npy", "(6,)", &[0, 1, 2, 3, 4, 5]);
-    assert_mistake(&on_files("mlp", inputs, targets), "data", &["NaN"]);
+    assert_mistake(
+        &on_files("mlp", inputs, targets),
+        Code::LossNotFinite,
+        "data",
+        &["NaN"],
+    );
 }
 
 #[test]
 fn unknown_names_are_named() {
-    assert_mistake(&spec("vgg", "sgd"), "model", &["vgg"]);
-    assert_mistake(&spec("mlp", "lion"), "optimizer", &["lion"]);
+    assert_mistake(&spec("vgg", "sgd"), Code::UnknownName, "model", &["vgg"]);
+    assert_mistake(
+        &spec("mlp", "lion"),
+        Code::UnknownName,
+        "optimizer",
+        &["lion"],
+    );
     let loss = v1::TrainerSpec {
         loss: "hinge".to_owned(),
         ..spec("mlp", "sgd")
     };
-    assert_mistake(&loss, "loss", &["hinge"]);
+    assert_mistake(&loss, Code::UnknownName, "loss", &["hinge"]);
 }
 
 #[test]
@@ -368,7 +431,12 @@ fn a_training_loop_of_its_own_is_a_mistake_of_entry() {
         })),
         ..v1::TrainerSpec::default()
     };
-    assert_mistake(&spec, "entry", &["`module:setup`"]);
+    assert_mistake(
+        &spec,
+        Code::EntryWithoutWorker,
+        "entry",
+        &["`module:setup`"],
+    );
     let failure = mistake(&spec);
     assert!(
         failure.fields[0].remedy.contains("--worker-command"),
@@ -383,6 +451,7 @@ fn the_cnn_needs_images() {
     let targets = integers(&folder, "y.npy", "(6,)", &[0, 1, 2, 3, 4, 5]);
     assert_mistake(
         &on_files("cnn", inputs, targets),
+        Code::BuiltinModel,
         "model",
         &["needs images", "[64]"],
     );

@@ -1,6 +1,7 @@
 //! Parameter groups, frozen parameters and limits of gradients are those of PyTorch's own loop.
 
 use crate::cases::{case, cases};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::{Failure, Trainer};
 
@@ -51,6 +52,7 @@ fn a_pattern_that_fits_no_parameter_is_named_with_the_parameters_there_are() {
     let failure = refusal(|spec| {
         spec.optimizer.as_mut().unwrap().groups = vec![group("haed.weight")];
     });
+    assert_eq!(failure.code, Code::PatternFitsNothing);
     assert_eq!(failure.fields[0].field, "groups");
     for part in ["`haed.weight`", "`head.weight`", "`norm.bias`"] {
         assert!(failure.message.contains(part), "{failure:?}");
@@ -80,6 +82,7 @@ fn a_group_of_which_others_before_it_take_everything_is_a_mistake() {
         let optimizer = spec.optimizer.as_mut().unwrap();
         optimizer.groups = vec![group("*"), group("*.weight")];
     });
+    assert_eq!(failure.code, Code::PatternTaken);
     assert_eq!(failure.fields[0].field, "groups");
     assert!(
         failure.message.contains("`*.weight` fits only what"),
@@ -93,6 +96,7 @@ fn a_model_that_is_frozen_whole_is_a_mistake() {
         spec.freeze = vec!["*".to_owned()];
         spec.optimizer.as_mut().unwrap().groups.clear();
     });
+    assert_eq!(failure.code, Code::NothingToTrain);
     assert_eq!(failure.fields[0].field, "freeze", "{failure:?}");
 }
 

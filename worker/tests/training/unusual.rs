@@ -3,6 +3,7 @@
 
 use crate::cases::{case, cases};
 use crate::support::{bits, losses, model, spec, trainer};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_session::trainer::{Failure, Trainer};
 
@@ -40,6 +41,7 @@ fn a_parameter_with_gaps_in_its_memory_is_a_mistake_of_the_model() {
     case.spec.optimizer.as_mut().unwrap().state.clear();
     case.spec.trainer = Some(model("unusual/with_gaps.pt"));
     let failure = refusal(&case.spec);
+    assert_eq!(failure.code, Code::ParameterWithGaps);
     assert_eq!(failure.fields[0].field, "model");
     for part in ["`body.weight`", "[5, 6]", "[12, 1]"] {
         assert!(failure.message.contains(part), "{failure:?}");

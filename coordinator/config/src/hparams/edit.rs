@@ -1,7 +1,9 @@
 //! A text with one value replaced, and the proof that nothing else has changed.
 
+use super::Wrong;
 use super::field::{Found, Leaf, leaves};
 use crate::tree::{self, Format, Node, Value};
+use rangefinder_errors::Code;
 use std::ops::Range;
 
 /// A learning rate as it is written into a file: the shortest digits that read back as the same
@@ -29,9 +31,10 @@ pub(super) fn set(
     root: &Node,
     found: &Found,
     lr: f64,
-) -> Result<String, (String, String)> {
+) -> Result<String, Wrong> {
     let (place, lead) = place(text, found).ok_or_else(|| {
         (
+            Code::HparamsField,
             format!("`{}` has no value that could be replaced", found.path),
             "write a number there first".to_owned(),
         )
@@ -45,6 +48,7 @@ pub(super) fn set(
     match others {
         None => Ok(after),
         Some(others) => Err((
+            Code::HparamsShared,
             format!(
                 "`{}` cannot be changed without changing {others}",
                 found.path

@@ -1,7 +1,9 @@
 //! Which value of a file is the learning rate.
 
+use super::Wrong;
 use crate::names::{any_of, nearest};
 use crate::tree::{Entry, Node, Value};
+use rangefinder_errors::Code;
 
 /// Names that are looked for at the top level when none is given.
 const DEFAULTS: [&str; 2] = ["lr", "learning_rate"];
@@ -32,18 +34,18 @@ pub(super) fn leaves(root: &Node) -> Vec<Leaf<'_>> {
 ///
 /// # Errors
 /// What is wrong, and what to do, if there is none or it holds something else than a number.
-pub(super) fn find<'a>(root: &'a Node, asked: Option<&str>) -> Result<Found<'a>, (String, String)> {
+pub(super) fn find<'a>(root: &'a Node, asked: Option<&str>) -> Result<Found<'a>, Wrong> {
     let found = match asked {
         Some(path) => step(root, None, path).ok_or_else(|| {
             let message = format!("there is no field `{path}`");
-            (message, remedy(root, path))
+            (Code::HparamsField, message, remedy(root, path))
         })?,
         None => DEFAULTS
             .iter()
             .find_map(|name| step(root, None, name))
             .ok_or_else(|| {
                 let message = "there is neither `lr` nor `learning_rate` at the top level";
-                (message.to_owned(), remedy(root, "lr"))
+                (Code::HparamsField, message.to_owned(), remedy(root, "lr"))
             })?,
     };
     let path = asked.map_or_else(
@@ -58,6 +60,7 @@ pub(super) fn find<'a>(root: &'a Node, asked: Option<&str>) -> Result<Found<'a>,
     match found.node.value {
         Value::Integer(_) | Value::Float(_) | Value::Null => Ok(Found { path, ..found }),
         ref other => Err((
+            Code::HparamsField,
             format!("`{path}` is {}; expected a number", other.describe()),
             match other {
                 Value::Text(text) if text.parse::<f64>().is_ok() => {

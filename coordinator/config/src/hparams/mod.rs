@@ -16,6 +16,7 @@ mod tests;
 pub use edit::number;
 
 use crate::tree::{self, Format};
+use rangefinder_errors::{Code, Coded};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ use std::path::{Path, PathBuf};
 pub struct HparamsError {
     /// The file.
     pub path: PathBuf,
+    /// What kind of mistake.
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// What to do.
@@ -42,6 +45,12 @@ impl fmt::Display for HparamsError {
     }
 }
 
+impl Coded for HparamsError {
+    fn code(&self) -> Code {
+        self.code
+    }
+}
+
 /// A field of a file, checked to be one that can be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -50,6 +59,9 @@ pub struct Target {
     asked: Option<String>,
     field: String,
 }
+
+/// What is wrong with a field, and what to do.
+type Wrong = (Code, String, String);
 
 /// A hyperparameter as it stands in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,9 +83,10 @@ impl Target {
     /// candidates), or if the field holds something else than a number or nothing, or cannot be
     /// changed without changing others (an anchor of YAML).
     pub fn check(path: &Path, asked: Option<&str>) -> Result<Self, HparamsError> {
-        let fail = |message: String, remedy: &str| failure(path, message, remedy);
+        let fail = |code, message: String, remedy: &str| failure(path, code, message, remedy);
         let Some(format) = Format::of(path) else {
             return Err(fail(
+                Code::SettingsFormat,
                 "its format is unknown; expected a name that ends in .yaml, .yml, .toml or .json"
                     .to_owned(),
                 "rename it, or convert it",
@@ -90,6 +103,7 @@ impl Target {
         target.field = field;
         replace::check(path).map_err(|error| {
             fail(
+                Code::HparamsReplace,
                 format!("cannot be replaced: {error}"),
                 "make the file and its folder writable, or name a copy",
             )
@@ -118,9 +132,10 @@ impl Target {
     /// # Errors
     /// As [`Target::check`], if the file has changed since; then it is left alone.
     pub fn write(&self, lr: f64) -> Result<Vec<Hyperparameter>, HparamsError> {
-        let fail = |message: String, remedy: &str| failure(&self.path, message, remedy);
+        let fail = |code, message: String, remedy: &str| failure(&self.path, code, message, remedy);
         if !(lr.is_finite() && lr > 0.0) {
             return Err(fail(
+                Code::HparamsUnwritten,
                 format!("{lr} is not a learning rate to write"),
                 "leave the file as it is",
             ));
@@ -129,6 +144,7 @@ impl Target {
         let (after, field) = self.edited(&before, lr)?;
         replace::with(&self.path, after.as_bytes()).map_err(|error| {
             fail(
+                Code::HparamsReplace,
                 format!("could not be replaced: {error}; it is as it was"),
                 "write the learning rate by hand",
             )
@@ -150,6 +166,7 @@ impl Target {
         std::fs::read_to_string(&self.path).map_err(|error| {
             failure(
                 &self.path,
+                Code::of_reading(&error),
                 format!("cannot be read: {error}"),
                 "check the path; a text file in UTF-8 is expected",
             )
@@ -174,20 +191,26 @@ impl Target {
     /// The text with the learning rate in the field, and the field's path.
     fn edited(&self, text: &str, lr: f64) -> Result<(String, String), HparamsError> {
         let root = tree::parse(self.format, text).map_err(|error| self.syntax(&error))?;
-        let fail = |(message, remedy): (String, String)| failure(&self.path, message, &remedy);
+        let fail = |(code, message, remedy): Wrong| failure(&self.path, code, message, &remedy);
         let found = field::find(&root, self.asked.as_deref()).map_err(fail)?;
         let after = edit::set(self.format, text, &root, &found, lr).map_err(fail)?;
         Ok((after, found.path))
     }
 
     fn syntax(&self, error: &tree::SyntaxError) -> HparamsError {
-        failure(&self.path, error.to_string(), "correct the file there")
+        failure(
+            &self.path,
+            Code::SettingsSyntax,
+            error.to_string(),
+            "correct the file there",
+        )
     }
 }
 
-fn failure(path: &Path, message: String, remedy: &str) -> HparamsError {
+fn failure(path: &Path, code: Code, message: String, remedy: &str) -> HparamsError {
     HparamsError {
         path: path.to_owned(),
+        code,
         message,
         remedy: remedy.to_owned(),
     }

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use rangefinder_errors::Code;
 use std::fs;
 
 struct File {
@@ -217,6 +218,7 @@ fn a_read_only_file_is_refused_before_anything_runs() {
     permissions.set_readonly(true);
     fs::set_permissions(&file.path, permissions).unwrap();
     let error = Target::check(&file.path, None).unwrap_err();
+    assert_eq!(error.code, Code::HparamsReplace);
     assert!(error.message.contains("read-only"), "{error}");
 }
 

@@ -1,6 +1,7 @@
 //! The built-in models and their sizes.
 
 use super::mistakes::Mistakes;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 
 const DEFAULT_MLP: [u32; 2] = [256, 256];
@@ -38,6 +39,7 @@ pub(super) fn builtin(
         .find(|width| !wide && !(1..=MAX_WIDTH).contains(*width))
     {
         mistakes.add(
+            Code::OutOfRange,
             "hidden_sizes",
             format!("{width} is not a width; expected 1 to {MAX_WIDTH}"),
             "give the widths of the hidden layers, such as 256,256",
@@ -47,6 +49,7 @@ pub(super) fn builtin(
         let fits = value.is_none_or(|value| (1..=most).contains(&value));
         if let Some(value) = value.filter(|_| !fits) {
             mistakes.add(
+                Code::OutOfRange,
                 field,
                 format!("{value} is out of range; expected 1 to {most}"),
                 format!("use a value such as {example}"),
@@ -65,6 +68,7 @@ pub(super) fn builtin(
             && !width.is_multiple_of(heads)
         {
             mistakes.add(
+                Code::ModelSizes,
                 "heads",
                 format!("{heads} heads cannot share a width of {width} evenly"),
                 format!("use a width such as {}", width.next_multiple_of(heads)),

@@ -1,6 +1,7 @@
 //! Samples a step: the batch, and how many of them are accumulated.
 
 use super::mistakes::Mistakes;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 
 const MAX_ACCUMULATE: u32 = 1 << 16;
@@ -10,6 +11,7 @@ pub(super) fn batch(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> (u32, 
     let batch_size = *spec.batch_size.get_or_insert(64);
     if batch_size == 0 {
         mistakes.add(
+            Code::OutOfRange,
             "batch_size",
             "0 is too small; expected 1 or more",
             "use a value such as 64",
@@ -20,6 +22,7 @@ pub(super) fn batch(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> (u32, 
         .and_then(|global| batches_of(global, batch_size, mistakes));
     match (spec.accumulate, wanted) {
         (Some(given), Some(wanted)) if given != wanted => mistakes.add(
+            Code::GlobalBatchSize,
             "accumulate",
             format!(
                 "{given} batches of batch_size {batch_size} are {} samples a step, but \
@@ -35,6 +38,7 @@ pub(super) fn batch(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> (u32, 
     let accumulate = *spec.accumulate.get_or_insert(wanted.unwrap_or(1));
     if chosen && accumulate > MAX_ACCUMULATE {
         mistakes.add(
+            Code::OutOfRange,
             "global_batch_size",
             format!(
                 "takes {accumulate} batches of batch_size {batch_size}; expected at most \
@@ -44,6 +48,7 @@ pub(super) fn batch(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> (u32, 
         );
     } else if !(1..=MAX_ACCUMULATE).contains(&accumulate) {
         mistakes.add(
+            Code::OutOfRange,
             "accumulate",
             format!("{accumulate} is out of range; expected 1 to {MAX_ACCUMULATE} batches a step"),
             "use 1 for an optimizer step after every batch",
@@ -77,6 +82,6 @@ fn batches_of(global: u32, batch_size: u32, mistakes: &mut Mistakes) -> Option<u
             format!("{nearest}, or a batch_size that divides {global}"),
         )
     };
-    mistakes.add("global_batch_size", message, remedy);
+    mistakes.add(Code::GlobalBatchSize, "global_batch_size", message, remedy);
     None
 }

@@ -3,6 +3,7 @@
 use super::mistakes::Mistakes;
 use super::{place, range};
 use crate::{Resolved, fields};
+use rangefinder_errors::Code;
 use rangefinder_proto::{sections, v1};
 use rangefinder_sweep::event::FieldError;
 use rangefinder_sweep::state::SweepRequest;
@@ -32,6 +33,7 @@ pub(super) fn resolve(
     brought_by_the_worker(&spec, &mut mistakes);
     if spec.batch_size == Some(0) {
         mistakes.add(
+            Code::OutOfRange,
             "batch_size",
             "0 is too small; expected 1 or more",
             "remove it to use the batch size of your own training loop",

@@ -1,8 +1,9 @@
 //! Where samples come from, with what each format needs, and how they are varied.
 
-use super::mistakes::Mistakes;
+use super::mistakes::{Mistakes, Wrong};
 use super::model::{absolute, missing};
 use crate::names::{DATA, DATA_FILES, MODELS, TARGET_TYPES, TOKEN_DTYPES, any_of};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use std::path::Path;
 
@@ -72,10 +73,11 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
     let source = spec.data.get_or_insert_with(|| "digits".to_owned()).clone();
     let format = Format::of(&source);
     if format != Format::Embedded {
-        if let Some((message, remedy)) = missing_files(&source, &DATA, "a file of data") {
-            mistakes.add("data", message, remedy);
+        if let Some((code, message, remedy)) = missing_files(&source, &DATA, "a file of data") {
+            mistakes.add(code, "data", message, remedy);
         } else if format == Format::Unknown {
             mistakes.add(
+                Code::DataFormat,
                 "data",
                 unknown_format(&source),
                 "save the arrays with numpy.savez(file, inputs=..., targets=...)",
@@ -119,11 +121,7 @@ fn unknown_format(source: &str) -> String {
 }
 
 /// What is wrong when files are missing. A pattern is not looked up here: the worker has the files.
-pub(super) fn missing_files(
-    path: &str,
-    builtin: &[&str],
-    expected: &str,
-) -> Option<(String, String)> {
+pub(super) fn missing_files(path: &str, builtin: &[&str], expected: &str) -> Option<Wrong> {
     let name = Path::new(path).file_name().and_then(|name| name.to_str());
     let pattern = name.is_some_and(|name| name.contains(['*', '?', '[', '{']));
     if pattern {
@@ -136,14 +134,15 @@ pub(super) fn missing_files(
 pub(super) fn targets(field: &str, file: Option<&str>, mistakes: &mut Mistakes) {
     match file {
         None => mistakes.add(
+            Code::Missing,
             field,
             "is missing: the file holds the inputs only",
             "name the .npy or IDX file of the targets",
         ),
         Some(targets) => {
             let missing = missing_files(targets, &[], "a file of targets");
-            if let Some((message, remedy)) = missing {
-                mistakes.add(field, message, remedy);
+            if let Some((code, message, remedy)) = missing {
+                mistakes.add(code, field, message, remedy);
             }
         }
     }
@@ -156,6 +155,7 @@ fn named_arrays(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
     let target_key = spec.target_key.get_or_insert_with(|| "targets".to_owned());
     if target_key.is_empty() {
         mistakes.add(
+            Code::Missing,
             "target_key",
             "is empty",
             "give the name of the target array",
@@ -163,6 +163,7 @@ fn named_arrays(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
     }
     if spec.input_keys.iter().any(String::is_empty) {
         mistakes.add(
+            Code::Missing,
             "input_keys",
             "holds an empty name",
             "give the names of the input arrays",
@@ -170,6 +171,7 @@ fn named_arrays(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
     }
     if spec.input_keys.contains(target_key) {
         mistakes.add(
+            Code::NoSuchArray,
             "target_key",
             format!("`{target_key}` is one of the inputs"),
             "give the name of the target array",
@@ -183,10 +185,15 @@ fn fits_model(spec: &v1::SweepSpec, mistakes: &mut Mistakes, source: &str, forma
     let tokens = "give a .bin file of tokens, or an array of integers in an .npz file";
     if model == "gpt" && matches!(format, Format::Embedded | Format::Table) {
         let message = format!("`gpt` reads tokens, which `{source}` does not hold");
-        mistakes.add("data", message, tokens);
+        mistakes.add(Code::BuiltinModel, "data", message, tokens);
     } else if MODELS.contains(&model) && model != "gpt" && format == Format::Tokens {
         let message = format!("`{model}` reads numbers, but `{source}` holds tokens");
-        mistakes.add("data", message, "use the model `gpt`, or one of your own");
+        mistakes.add(
+            Code::BuiltinModel,
+            "data",
+            message,
+            "use the model `gpt`, or one of your own",
+        );
     }
 }
 
@@ -195,6 +202,7 @@ fn tokens(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
     // `gpt` itself says which loss it takes.
     if NUMBER_LOSSES.contains(&loss) && spec.model.as_deref() != Some("gpt") {
         mistakes.add(
+            Code::LossAndTargets,
             "loss",
             format!("`{loss}` takes numbers, but the targets in a .bin file are tokens"),
             "use `cross_entropy`",
@@ -207,6 +215,7 @@ fn tokens(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
     let context = *spec.context.get_or_insert(DEFAULT_CONTEXT);
     if !(1..=MAX_CONTEXT).contains(&context) {
         mistakes.add(
+            Code::OutOfRange,
             "context",
             format!("{context} is out of range; expected 1 to {MAX_CONTEXT}"),
             "give the tokens that the model takes at once, such as 256",
@@ -217,6 +226,7 @@ fn tokens(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
 fn table(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
     if spec.target_column.as_deref().unwrap_or_default().is_empty() {
         mistakes.add(
+            Code::Missing,
             "target_column",
             "is missing: a .csv file does not say which of its columns is the target",
             "give the name of the target's column",
@@ -236,12 +246,14 @@ fn table(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) {
         mistakes.unknown("target_type", kind, TARGET_TYPES);
     } else if takes_classes && kind == "numeric" {
         mistakes.add(
+            Code::LossAndTargets,
             "target_type",
             format!("`numeric` does not fit the loss `{loss}`, which takes classes"),
             "use `categorical`, or a loss such as `mse`",
         );
     } else if NUMBER_LOSSES.contains(&loss) && kind == "categorical" {
         mistakes.add(
+            Code::LossAndTargets,
             "target_type",
             format!("`categorical` does not fit the loss `{loss}`, which takes numbers"),
             "use `numeric`, or a loss such as `cross_entropy`",
@@ -289,6 +301,7 @@ fn augmentation(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> Option<v1::Aug
         };
         if seen.contains(&name) && VARIATIONS.iter().any(|known| known.starts_with(name)) {
             mistakes.add(
+                Code::Augmentation,
                 "augment",
                 format!("`{name}` is named twice"),
                 "name each variation once",
@@ -298,6 +311,7 @@ fn augmentation(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> Option<v1::Aug
         match (name, value) {
             ("flip", None) => augmentation.flip = true,
             ("flip", Some(_)) => mistakes.add(
+                Code::Augmentation,
                 "augment",
                 format!("`{variation}` has a value, but `flip` takes none"),
                 "write flip alone",
@@ -305,6 +319,7 @@ fn augmentation(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> Option<v1::Aug
             ("crop", value) => match value.map(str::parse) {
                 Some(Ok(crop)) if (1..=MAX_CROP).contains(&crop) => augmentation.crop = crop,
                 _ => mistakes.add(
+                    Code::Augmentation,
                     "augment",
                     format!("`{variation}` does not say how many zeros; expected 1 to {MAX_CROP}"),
                     "write the zeros around each image, such as crop=4",

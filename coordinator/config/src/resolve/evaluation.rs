@@ -1,9 +1,10 @@
 //! What is observed instead of the training loss.
 
 use super::data::{Format, missing_files, targets};
-use super::mistakes::Mistakes;
+use super::mistakes::{Mistakes, Wrong};
 use super::model::absolute;
 use crate::names::DATA;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 
 const DEFAULT_BATCHES: u32 = 8;
@@ -27,8 +28,8 @@ pub(super) fn evaluation(
         }
         return None;
     };
-    if let Some((message, remedy)) = mistaken(&source, Format::of(&data.source)) {
-        mistakes.add("eval_data", message, remedy);
+    if let Some((code, message, remedy)) = mistaken(&source, Format::of(&data.source)) {
+        mistakes.add(code, "eval_data", message, remedy);
     }
     let targets_apart = Format::of(&source) == Format::Pair;
     if targets_apart {
@@ -51,6 +52,7 @@ pub(super) fn evaluation(
     ] {
         if !(1..=MOST).contains(&value) {
             mistakes.add(
+                Code::OutOfRange,
                 field,
                 format!("{value} is out of range; expected 1 to {MOST}"),
                 format!("use a value such as {example}"),
@@ -75,7 +77,7 @@ pub(super) fn evaluation(
 }
 
 /// What is wrong with the file of an evaluation, beside training data of a format.
-fn mistaken(source: &str, training: Format) -> Option<(String, String)> {
+fn mistaken(source: &str, training: Format) -> Option<Wrong> {
     let format = Format::of(source);
     let missing = match format {
         Format::Embedded => None,
@@ -86,6 +88,7 @@ fn mistaken(source: &str, training: Format) -> Option<(String, String)> {
         (training != Format::Unknown && format != training).then(|| {
             let (it, they) = (format.name(), training.name());
             (
+                Code::FilesDiffer,
                 format!("`{source}` is {it}, but the training data are {they}"),
                 "give evaluation data of the same format as the training data".to_owned(),
             )

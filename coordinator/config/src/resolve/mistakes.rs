@@ -1,17 +1,28 @@
 //! All that is wrong with a specification, gathered before anything is said.
 
 use crate::names::{any_of, nearest};
+use rangefinder_errors::Code;
 use rangefinder_sweep::event::FieldError;
 use std::fmt::Display;
+
+/// What is wrong with a value and what to do, before it is known which field has it.
+pub(super) type Wrong = (Code, String, String);
 
 /// Mistakes found so far.
 #[derive(Default)]
 pub(super) struct Mistakes(Vec<FieldError>);
 
 impl Mistakes {
-    /// Notes a mistake: the field, what is wrong with its value, what to do.
-    pub(super) fn add(&mut self, field: &str, message: impl Display, remedy: impl Display) {
+    /// Notes a mistake: its code, the field, what is wrong with its value, what to do.
+    pub(super) fn add(
+        &mut self,
+        code: Code,
+        field: &str,
+        message: impl Display,
+        remedy: impl Display,
+    ) {
         self.0.push(FieldError {
+            code,
             field: field.to_owned(),
             message: message.to_string(),
             remedy: remedy.to_string(),
@@ -22,6 +33,7 @@ impl Mistakes {
     pub(super) fn does_not_apply(&mut self, field: &str, set: bool, here: &str, applies: &str) {
         if set {
             self.add(
+                Code::DoesNotApply,
                 field,
                 format!("does not apply to {here}"),
                 format!("remove it, or use it with {applies}"),
@@ -56,6 +68,7 @@ impl Mistakes {
             None => "use one of those".to_owned(),
         };
         self.add(
+            Code::UnknownName,
             field,
             format!("`{name}` is unknown; expected {}", any_of(known)),
             remedy,

@@ -1,8 +1,9 @@
 //! What is trained: model and loss.
 
 use super::architecture;
-use super::mistakes::Mistakes;
+use super::mistakes::{Mistakes, Wrong};
 use crate::names::{LOSSES, MODELS, any_of, nearest};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::trainer_spec::Trainer;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ pub(super) fn model(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> Traine
     if MODELS.contains(&model.as_str()) {
         return Trainer::Builtin(architecture::builtin(spec, mistakes, &model));
     }
-    if let Some((message, remedy)) = missing(&model, &MODELS, "a TorchScript file") {
-        mistakes.add("model", message, remedy);
+    if let Some((code, message, remedy)) = missing(&model, &MODELS, "a TorchScript file") {
+        mistakes.add(code, "model", message, remedy);
     } else {
         architecture::script(spec, mistakes);
     }
@@ -30,18 +31,21 @@ pub(super) fn loss(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes, model: &Tr
         mistakes.unknown("loss", loss, LOSSES);
     } else if loss == "nll" && matches!(model, Trainer::Builtin(_)) {
         mistakes.add(
+            Code::LossAndModel,
             "loss",
             "`nll` needs a model that returns log-probabilities, which the built-in ones do not",
             "use `cross_entropy`, which takes logits",
         );
     } else if loss == "module" && matches!(model, Trainer::Builtin(_)) {
         mistakes.add(
+            Code::LossAndModel,
             "loss",
             "`module` needs a model that returns its loss, which the built-in ones do not",
             "use `cross_entropy` or `mse`, or a TorchScript model that takes inputs and targets",
         );
     } else if loss != "cross_entropy" && spec.model.as_deref() == Some("gpt") {
         mistakes.add(
+            Code::LossAndModel,
             "loss",
             format!("`{loss}` does not fit `gpt`, which predicts the next token out of many"),
             "use `cross_entropy`",
@@ -76,6 +80,7 @@ pub(super) fn loss(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes, model: &Tr
         .filter(|share| entropy && !(0.0..1.0).contains(share))
     {
         mistakes.add(
+            Code::OutOfRange,
             "label_smoothing",
             format!("{share} is out of range; expected 0 to below 1"),
             "use a value such as 0.1",
@@ -85,7 +90,7 @@ pub(super) fn loss(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes, model: &Tr
 }
 
 /// What is wrong when `name` should be a file, or one of `builtin`, and is not there.
-pub(super) fn missing(name: &str, builtin: &[&str], expected: &str) -> Option<(String, String)> {
+pub(super) fn missing(name: &str, builtin: &[&str], expected: &str) -> Option<Wrong> {
     let path = Path::new(name);
     if path.is_file() {
         return None;
@@ -99,10 +104,15 @@ pub(super) fn missing(name: &str, builtin: &[&str], expected: &str) -> Option<(S
         )
     };
     if name.is_empty() {
-        return Some(("is empty".to_owned(), format!("give {known}")));
+        return Some((
+            Code::Missing,
+            "is empty".to_owned(),
+            format!("give {known}"),
+        ));
     }
     if path.is_dir() {
         return Some((
+            Code::NotAFile,
             format!("`{name}` is a folder; expected {known}"),
             "give the path of the file itself".to_owned(),
         ));
@@ -116,6 +126,7 @@ pub(super) fn missing(name: &str, builtin: &[&str], expected: &str) -> Option<(S
             Some(path.with_file_name(near).display().to_string())
         });
     Some((
+        Code::NoSuchFile,
         format!("there is no file `{name}`; expected {known}"),
         match near {
             Some(near) => format!("did you mean `{near}`?"),

@@ -3,6 +3,7 @@
 use super::mistakes::Mistakes;
 use crate::Resolved;
 use crate::names::OPTIMIZERS;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_sweep::plan::Trainability;
 
@@ -150,6 +151,7 @@ fn nesterov(spec: &v1::SweepSpec, mistakes: &mut Mistakes) {
     }
     if spec.momentum == Some(0.0) {
         mistakes.add(
+            Code::Nesterov,
             "nesterov",
             "needs momentum, which is 0",
             "set a momentum too, such as 0.9",
@@ -157,6 +159,7 @@ fn nesterov(spec: &v1::SweepSpec, mistakes: &mut Mistakes) {
     }
     if let Some(dampening) = spec.dampening.filter(|dampening| *dampening != 0.0) {
         mistakes.add(
+            Code::Nesterov,
             "nesterov",
             format!("needs zero dampening, which is {dampening}"),
             "remove the dampening, or use momentum without nesterov",
@@ -179,6 +182,7 @@ fn within(
 ) {
     if let Some(value) = value.filter(|value| !value.is_finite() || !fits(*value)) {
         mistakes.add(
+            Code::OutOfRange,
             field,
             format!("{value} is out of range; expected {expected}"),
             format!("use a value such as {example}"),

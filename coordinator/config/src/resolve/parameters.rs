@@ -4,6 +4,7 @@
 use super::mistakes::Mistakes;
 use super::model::{absolute, missing};
 use crate::names::{any_of, nearest};
+use rangefinder_errors::Code;
 use rangefinder_proto::groups::{self, NotAGroup, SETTINGS};
 use rangefinder_proto::v1;
 
@@ -24,6 +25,7 @@ pub(super) fn optimizer(
                     .any(|it| it.pattern == group.pattern) =>
             {
                 mistakes.add(
+                    Code::PatternTaken,
                     "groups",
                     format!(
                         "`{text}` has the pattern of a group before it, which takes all it fits"
@@ -34,7 +36,12 @@ pub(super) fn optimizer(
             Ok(group) => optimizer.groups.push(group),
             Err(why) => {
                 let (message, remedy) = mistaken(why);
-                mistakes.add("groups", format!("`{text}` {message}"), remedy);
+                mistakes.add(
+                    Code::NotAGroup,
+                    "groups",
+                    format!("`{text}` {message}"),
+                    remedy,
+                );
             }
         }
     }
@@ -44,6 +51,7 @@ pub(super) fn optimizer(
     ] {
         if let Some(limit) = limit.filter(|limit| !(limit.is_finite() && *limit > 0.0)) {
             mistakes.add(
+                Code::OutOfRange,
                 field,
                 format!("{limit} is out of range; expected a number above 0"),
                 "use a value such as 1, or remove it",
@@ -52,6 +60,7 @@ pub(super) fn optimizer(
     }
     if spec.clip_norm.is_some() && spec.clip_value.is_some() {
         mistakes.add(
+            Code::DoesNotApply,
             "clip_value",
             "does not apply together with `clip_norm`",
             "clip by one of them",
@@ -73,6 +82,7 @@ pub(super) fn weights(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> String {
 pub(super) fn freeze(spec: &v1::SweepSpec, mistakes: &mut Mistakes) -> Vec<String> {
     if spec.freeze.iter().any(|pattern| pattern.trim().is_empty()) {
         mistakes.add(
+            Code::Missing,
             "freeze",
             "holds an empty pattern",
             "give patterns over the names of parameters, such as layer1.*",
@@ -90,8 +100,8 @@ fn checkpoint(
     let Some(path) = path else {
         return String::new();
     };
-    if let Some((message, remedy)) = missing(path, &[], expected) {
-        mistakes.add(field, message, remedy);
+    if let Some((code, message, remedy)) = missing(path, &[], expected) {
+        mistakes.add(code, field, message, remedy);
     }
     absolute(path)
 }

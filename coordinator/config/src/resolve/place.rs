@@ -3,6 +3,7 @@
 use super::mistakes::Mistakes;
 use crate::Device;
 use crate::names::{OVERLAPS, PRECISIONS, SPLITS, any_of, nearest};
+use rangefinder_errors::Code;
 use rangefinder_proto::{groups, v1};
 use rangefinder_sweep::plan::{PlanRequest, Split};
 use rangefinder_sweep::schedule::Range;
@@ -23,6 +24,7 @@ pub(super) fn workers(workers: u32, cores: u32, mistakes: &mut Mistakes) {
     let most = most_workers(cores);
     if !(1..=most).contains(&workers) {
         mistakes.add(
+            Code::OutOfRange,
             "workers",
             format!("{workers} workers on {cores} cores; expected 1 to {most}"),
             "start one a GPU, or one a few CPU cores",
@@ -68,6 +70,7 @@ pub(super) fn device(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> (Devi
                     None => "use `cuda:0` for the first visible GPU".to_owned(),
                 };
                 mistakes.add(
+                    Code::UnknownName,
                     "device",
                     format!("`{other}` is unknown; expected `auto`, `cpu` or `cuda:i`"),
                     remedy,
@@ -89,6 +92,7 @@ pub(super) fn device(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> (Devi
     let shared = *spec.workers_per_gpu.get_or_insert(1);
     if !(1..=MAX_WORKERS_PER_GPU).contains(&shared) {
         mistakes.add(
+            Code::OutOfRange,
             "workers_per_gpu",
             format!("{shared} is out of range; expected 1 to {MAX_WORKERS_PER_GPU}"),
             "use 1, or 2 to 4 for small models",
@@ -109,6 +113,7 @@ pub(super) fn threads(
         .get_or_insert((cores / workers.max(1)).clamp(1, MAX_THREADS));
     if !(1..=MAX_THREADS).contains(&threads) {
         mistakes.add(
+            Code::OutOfRange,
             "threads_per_worker",
             format!("{threads} is out of range; expected 1 to {MAX_THREADS}"),
             "remove it to share the cores among the workers",
@@ -128,6 +133,7 @@ pub(super) fn precision(
         mistakes.unknown("precision", precision, PRECISIONS);
     } else if precision == "tf32" && device == Device::Cpu {
         mistakes.add(
+            Code::DoesNotApply,
             "precision",
             "`tf32` does not apply to the CPU, which has no such arithmetic",
             "use `fp32` or `bf16`, or a GPU",
@@ -178,6 +184,7 @@ fn split(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes, steps: u32) -> Split
         .filter(|segments| !(1..=steps).contains(segments))
     {
         mistakes.add(
+            Code::OutOfRange,
             "segments",
             format!("{segments} is out of range; expected 1 to {steps}, the number of steps"),
             "use about one a decade of the range",
@@ -185,6 +192,7 @@ fn split(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes, steps: u32) -> Split
     }
     if let Some(replicas) = spec.replicas.filter(|n| !(1..=MAX_REPLICAS).contains(n)) {
         mistakes.add(
+            Code::OutOfRange,
             "replicas",
             format!("{replicas} is out of range; expected 1 to {MAX_REPLICAS}"),
             "use 2 to 8",
@@ -207,6 +215,7 @@ fn overlap(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> f64 {
                 None => "use `default`, one decade".to_owned(),
             };
             mistakes.add(
+                Code::UnknownName,
                 "overlap",
                 format!(
                     "`{text}` is unknown; expected {}, or decades of learning rate, 0 or more",

@@ -4,6 +4,7 @@ use super::mistakes::Mistakes;
 use super::optimizer;
 use crate::AnswerSettings;
 use crate::names::{fastai_methods, methods, modes, profiles};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_sweep::curve::StopRule;
 use rangefinder_sweep::schedule::{Grid, Mode, Range, RangeError};
@@ -110,6 +111,7 @@ pub(super) fn range(
 pub(super) fn checked_threshold(threshold: f64, mistakes: &mut Mistakes) -> f64 {
     if threshold.is_nan() || threshold <= 1.0 {
         mistakes.add(
+            Code::OutOfRange,
             "early_stop_threshold",
             format!("{threshold} would stop every sweep; expected a number above 1, or `none`"),
             "use a value such as 4",
@@ -128,6 +130,7 @@ fn bounds(range: &Range, mistakes: &mut Mistakes) {
     for (field, lr) in [("min_lr", range.min_lr), ("max_lr", range.max_lr)] {
         if !fits(lr) {
             mistakes.add(
+                Code::OutOfRange,
                 field,
                 format!("{lr:?} is not a learning rate to sweep; expected a finite number above 0"),
                 "use a value such as 1e-8 for the lowest and 1 for the highest",
@@ -139,6 +142,7 @@ fn bounds(range: &Range, mistakes: &mut Mistakes) {
     }
     if range.min_lr >= range.max_lr {
         mistakes.add(
+            Code::EmptyRange,
             "min_lr",
             format!(
                 "{:?} is not below `max_lr`, which is {:?}",
@@ -150,6 +154,7 @@ fn bounds(range: &Range, mistakes: &mut Mistakes) {
         && let Err(RangeError::Narrow { .. }) = range.validate()
     {
         mistakes.add(
+            Code::NarrowRange,
             "max_lr",
             format!(
                 "{:?} is so close to `min_lr`, {:?}, that neighbouring steps would be the same",
@@ -168,6 +173,7 @@ fn steps(range: &Range, profile: Option<&str>, habits: &Habits, mistakes: &mut M
             None => "no curve of fewer is ever usable".to_owned(),
         };
         mistakes.add(
+            Code::TooFewSteps,
             "num_training",
             format!(
                 "{} is too small; expected {fewest} or more: {why}",
@@ -177,6 +183,7 @@ fn steps(range: &Range, profile: Option<&str>, habits: &Habits, mistakes: &mut M
         );
     } else if range.steps > MAX_STEPS {
         mistakes.add(
+            Code::OutOfRange,
             "num_training",
             format!("{} is too large; expected at most {MAX_STEPS}", range.steps),
             "use 100, or 200 to 500 for the best suggestion",
@@ -195,6 +202,7 @@ fn skips(spec: &mut v1::SweepSpec, range: &Range, habits: &Habits, mistakes: &mu
             "skip_end"
         };
         mistakes.add(
+            Code::NothingLeft,
             field,
             format!(
                 "leaving out {begin} points at the start and {end} at the end leaves fewer than 2 of {}",
@@ -227,6 +235,7 @@ pub(super) fn method(
     if let Some(name) = asked {
         let tool = spec.profile.as_deref().unwrap_or_default();
         mistakes.add(
+            Code::DoesNotApply,
             "method",
             format!("`{name}` does not apply to the profile `{tool}`, which has one rule only"),
             "remove `method` for that tool's suggestion, or `profile` for this method",

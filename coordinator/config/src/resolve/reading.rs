@@ -4,6 +4,7 @@ use super::mistakes::Mistakes;
 use super::range::{checked_threshold, method};
 use crate::AnswerSettings;
 use crate::names::profiles;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_sweep::event::FieldError;
 use rangefinder_sweep::suggest::Profile;
@@ -26,6 +27,7 @@ pub fn reading(spec: &v1::SweepSpec, beta: Option<f64>) -> Result<AnswerSettings
         .map(|threshold| checked_threshold(threshold, &mut mistakes));
     if let Some(beta) = beta.filter(|beta| !(0.0..1.0).contains(beta)) {
         mistakes.add(
+            Code::OutOfRange,
             "beta",
             format!("{beta} is out of range; expected 0 to below 1"),
             "give the optimizer's momentum or beta1: 0 for plain SGD, 0.9 for Adam",

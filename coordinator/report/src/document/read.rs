@@ -1,6 +1,7 @@
 //! The text form of a document, and reading it back.
 
 use super::{FORMAT, SweepDocument};
+use rangefinder_errors::{Code, Coded};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; give the path of a sweep.json", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -16,7 +17,7 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// The text is not a document of a known format.
-    #[error("{origin} is not a sweep.json: {reason}")]
+    #[error("{origin} is not a sweep.json: {reason}; give one that a sweep has written")]
     NotADocument {
         /// Where the text comes from.
         origin: String,
@@ -34,6 +35,16 @@ pub enum ReadError {
         /// Its format.
         found: u64,
     },
+}
+
+impl Coded for ReadError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Io { source, .. } => Code::of_reading(source),
+            Self::NotADocument { .. } => Code::NotASweep,
+            Self::Newer { .. } => Code::NewerSweep,
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! Samples with another plan, another end, another schedule.
 
 use super::samples::Sample;
+use rangefinder_errors::Code;
 use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::event::{AttemptOutcome, Failure, FailureKind, Observation, Outcome};
 use rangefinder_sweep::ids::{LeaseToken, TaskId, WorkerId};
@@ -157,6 +158,7 @@ pub fn ended(mut sample: Sample, steps: usize, outcome: Outcome, reason: StopRea
 pub fn failure(message: &str) -> Failure {
     Failure {
         kind: FailureKind::Worker,
+        code: Code::WorkerFailed,
         message: message.to_owned(),
         fields: Vec::new(),
     }

@@ -3,7 +3,8 @@
 //! A column `replica` tells replicas apart. In our own `losses.csv` (`task` and `step` beside it)
 //! the steps that two tasks ran are taken from the earlier task, which owns them.
 
-use super::input::increasing;
+use super::input::{Wrong, increasing};
+use rangefinder_errors::Code;
 use std::collections::BTreeMap;
 
 /// Learning rates of the longest replica, and the losses of each.
@@ -17,7 +18,7 @@ struct Row {
 }
 
 /// Reads the text of a file.
-pub(super) fn read(text: &str) -> Result<Columns, String> {
+pub(super) fn read(text: &str) -> Result<Columns, Wrong> {
     let mut reader = ::csv::ReaderBuilder::new()
         .trim(::csv::Trim::All)
         .comment(Some(b'#'))
@@ -36,11 +37,12 @@ pub(super) fn read(text: &str) -> Result<Columns, String> {
                 [] => "the file is empty".to_owned(),
                 names => format!("the columns are {}", names.join(", ")),
             };
-            format!(
+            let text = format!(
                 "there is no column `{}`; {there}\n  \
                  name the columns `lr` (or `learning_rate`) and `loss` in the first line",
                 names[0],
-            )
+            );
+            Wrong(Code::CurveColumns, text)
         })
     };
     let lr = needed(&["lr", "learning_rate", "learning rate"])?;
@@ -55,11 +57,12 @@ pub(super) fn read(text: &str) -> Result<Columns, String> {
         let cell = |column: usize| record.get(column).unwrap_or_default();
         let index = |column: usize| {
             cell(column).parse::<u64>().map_err(|_| {
-                format!(
+                let text = format!(
                     "line {line}: `{}` in column `{}` is not a whole number\n  correct that row",
                     cell(column),
                     &header[column]
-                )
+                );
+                Wrong(Code::CurveRow, text)
             })
         };
         let row = Row {
@@ -99,13 +102,16 @@ fn delimiter(text: &str) -> u8 {
 }
 
 /// Replicas share their learning rates: the shorter ones those of the longest.
-fn together(replicas: Vec<Vec<Row>>) -> Result<Columns, String> {
+fn together(replicas: Vec<Vec<Row>>) -> Result<Columns, Wrong> {
     for rows in &replicas {
         let rates: Vec<_> = rows.iter().map(|row| row.lr).collect();
         increasing(&rates, |step| format!("line {}", rows[step].line))?;
     }
     let Some(longest) = replicas.iter().max_by_key(|rows| rows.len()) else {
-        return Err("it has no rows\n  give a curve with at least 8 steps".to_owned());
+        return Err(Wrong(
+            Code::CurveEmpty,
+            "it has no rows\n  give a curve with at least 8 steps".to_owned(),
+        ));
     };
     for rows in &replicas {
         let other = rows
@@ -113,11 +119,12 @@ fn together(replicas: Vec<Vec<Row>>) -> Result<Columns, String> {
             .zip(longest)
             .find(|(row, same)| row.lr != same.lr);
         if let Some((row, same)) = other {
-            return Err(format!(
+            let text = format!(
                 "line {}: the learning rate {:?} differs from that of the same step of another \
                  replica, {:?}\n  give replicas of one sweep, or one file each",
                 row.line, row.lr, same.lr
-            ));
+            );
+            return Err(Wrong(Code::CurveRates, text));
         }
     }
     let rates = longest.iter().map(|row| row.lr).collect();
@@ -126,19 +133,20 @@ fn together(replicas: Vec<Vec<Row>>) -> Result<Columns, String> {
 }
 
 /// A number, `NaN`, `inf`, or nothing, which is what pandas writes for NaN.
-fn number_in(cell: &str, column: &str, line: u64) -> Result<f64, String> {
+fn number_in(cell: &str, column: &str, line: u64) -> Result<f64, Wrong> {
     if cell.is_empty() {
         return Ok(f64::NAN);
     }
     cell.parse().map_err(|_| {
-        format!(
+        let text = format!(
             "line {line}: `{cell}` in column `{column}` is not a number\n  \
              write numbers with a point, or nan, inf"
-        )
+        );
+        Wrong(Code::CurveRow, text)
     })
 }
 
-fn unreadable(error: ::csv::Error) -> String {
+fn unreadable(error: ::csv::Error) -> Wrong {
     if let ::csv::ErrorKind::UnequalLengths {
         pos,
         expected_len,
@@ -146,12 +154,18 @@ fn unreadable(error: ::csv::Error) -> String {
     } = error.kind()
     {
         let line = pos.as_ref().map_or(0, ::csv::Position::line);
-        return format!(
-            "line {line}: it has {len} cells, and the first line {expected_len}\n  \
-             correct that row; a quotation mark that is not closed swallows what follows"
+        return Wrong(
+            Code::CurveRow,
+            format!(
+                "line {line}: it has {len} cells, and the first line {expected_len}\n  \
+                 correct that row; a quotation mark that is not closed swallows what follows"
+            ),
         );
     }
-    format!("is not a CSV file: {error}\n  separate the columns by commas")
+    Wrong(
+        Code::CurveRow,
+        format!("is not a CSV file: {error}\n  separate the columns by commas"),
+    )
 }
 
 #[cfg(test)]
@@ -203,7 +217,11 @@ mod tests {
             "",
             "replica,lr,loss\n0,1,1\n1,2,1\n",
         ];
-        let errors: Vec<_> = texts.iter().map(|text| read(text).unwrap_err()).collect();
+        let told = |Wrong(code, text)| format!("[{code}] {text}");
+        let errors: Vec<_> = texts
+            .iter()
+            .map(|text| told(read(text).unwrap_err()))
+            .collect();
         insta::assert_snapshot!(errors.join("\n"));
     }
 

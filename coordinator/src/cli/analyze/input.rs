@@ -1,7 +1,10 @@
 //! Curves from a file: a sweep.json with all its replicas, or a CSV file.
 
 use super::csv;
+use crate::cli::output::Trouble;
+use crate::exit;
 use rangefinder_config::memory;
+use rangefinder_errors::{Code, Coded as _};
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_report::document;
 use rangefinder_sweep::curve::StopReason;
@@ -25,13 +28,30 @@ pub(super) struct Curves {
     pub(super) stop: Option<StopReason>,
 }
 
+/// What is wrong with a file, and what to do, as it fits after its name.
+#[derive(Debug, PartialEq)]
+pub(super) struct Wrong(pub(super) Code, pub(super) String);
+
+impl Wrong {
+    /// Names the file.
+    pub(super) fn of(self, file: &Path) -> Trouble {
+        let text = format!("{}: {}", file.display(), self.1);
+        Trouble::new(exit::WRONG_INPUT, self.0, text)
+    }
+}
+
 /// Reads a file; `planned` steps where the curve was stopped before its end.
-pub(super) fn read(path: &Path, planned: Option<u32>) -> Result<Curves, String> {
+pub(super) fn read(path: &Path, planned: Option<u32>) -> Result<Curves, Wrong> {
     let text = std::fs::read(path).map_err(|error| {
-        format!("cannot be read: {error}\n  give a CSV file with the columns lr and loss, or a sweep.json")
+        Wrong(
+            Code::of_reading(&error),
+            format!("cannot be read: {error}\n  give a CSV file with the columns lr and loss, or a sweep.json"),
+        )
     })?;
-    let text = String::from_utf8(text)
-        .map_err(|_| "is not text in UTF-8\n  give a CSV file or a sweep.json".to_owned())?;
+    let text = String::from_utf8(text).map_err(|_| {
+        let text = "is not text in UTF-8\n  give a CSV file or a sweep.json";
+        Wrong(Code::Unreadable, text.to_owned())
+    })?;
     let body = text.trim_start_matches('\u{feff}').trim_start();
     let json = path
         .extension()
@@ -53,13 +73,17 @@ pub(super) fn read(path: &Path, planned: Option<u32>) -> Result<Curves, String> 
         extend(&mut curves.learning_rates, planned as usize)?;
     }
     if curves.replicas.iter().all(Vec::is_empty) {
-        return Err("it holds no losses\n  give a curve with at least 8 steps".to_owned());
+        return Err(Wrong(
+            Code::CurveEmpty,
+            "it holds no losses\n  give a curve with at least 8 steps".to_owned(),
+        ));
     }
     Ok(curves)
 }
 
-fn of_document(text: &str) -> Result<Curves, String> {
-    let document = document::parse(text, "it").map_err(|error| error.to_string())?;
+fn of_document(text: &str) -> Result<Curves, Wrong> {
+    let document =
+        document::parse(text, "it").map_err(|error| Wrong(error.code(), error.to_string()))?;
     let mut replicas: Vec<_> = document
         .replicas
         .into_iter()
@@ -85,21 +109,27 @@ fn of_document(text: &str) -> Result<Curves, String> {
 pub(super) fn increasing(
     learning_rates: &[f64],
     place: impl Fn(usize) -> String,
-) -> Result<(), String> {
+) -> Result<(), Wrong> {
     let mut before = 0.0;
     for (step, &lr) in learning_rates.iter().enumerate() {
         if !(lr.is_finite() && lr > 0.0) {
-            return Err(format!(
-                "{}: {lr} is not a learning rate; expected a finite number above 0\n  \
-                 correct or remove that row",
-                place(step)
+            return Err(Wrong(
+                Code::CurveRates,
+                format!(
+                    "{}: {lr} is not a learning rate; expected a finite number above 0\n  \
+                     correct or remove that row",
+                    place(step)
+                ),
             ));
         }
         if lr <= before {
-            return Err(format!(
-                "{}: the learning rate {lr:?} is not above the one before, {before:?}\n  \
-                 give the rows in the order of their steps, one a step",
-                place(step)
+            return Err(Wrong(
+                Code::CurveRates,
+                format!(
+                    "{}: the learning rate {lr:?} is not above the one before, {before:?}\n  \
+                     give the rows in the order of their steps, one a step",
+                    place(step)
+                ),
             ));
         }
         before = lr;
@@ -109,12 +139,15 @@ pub(super) fn increasing(
 
 /// Adds the learning rates of the planned steps that were not reached, at the pace of those that
 /// were.
-fn extend(learning_rates: &mut Vec<f64>, planned: usize) -> Result<(), String> {
+fn extend(learning_rates: &mut Vec<f64>, planned: usize) -> Result<(), Wrong> {
     let rows = learning_rates.len();
     if planned < rows {
-        return Err(format!(
-            "it has {rows} steps, more than --num-training {planned}\n  \
-             give the number of planned steps, at least {rows}"
+        return Err(Wrong(
+            Code::CurveSteps,
+            format!(
+                "it has {rows} steps, more than --num-training {planned}\n  \
+                 give the number of planned steps, at least {rows}"
+            ),
         ));
     }
     let (Some(&first), Some(&last)) = (learning_rates.first(), learning_rates.last()) else {

@@ -10,8 +10,9 @@ use super::answer;
 use super::args::AnalyzeArgs;
 use super::output::{Trouble, print};
 use crate::exit;
-use input::Curves;
+use input::{Curves, Wrong};
 use rangefinder_config::AnswerSettings;
+use rangefinder_errors::Code;
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_report::document::{Parts, Timings};
 use rangefinder_report::{SweepDocument, terminal};
@@ -25,8 +26,8 @@ use std::collections::BTreeMap;
 pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
     // What is wrong with the flags is said before the file is looked at.
     settings(&asked(args, &SweepSpec::default()), args.beta)?;
-    let curves = input::read(&args.curve, args.num_training)
-        .map_err(|error| Trouble::input(format!("{}: {error}", args.curve.display())))?;
+    let curves =
+        input::read(&args.curve, args.num_training).map_err(|wrong| wrong.of(&args.curve))?;
     let spec = asked(args, &curves.spec);
     let settings = settings(&spec, args.beta.or(curves.beta))?;
     if args.smoothed {
@@ -80,15 +81,19 @@ fn asked(args: &AnalyzeArgs, of_curve: &SweepSpec) -> SweepSpec {
 /// Losses that are smoothed already: the method's value alone.
 fn smoothed(args: &AnalyzeArgs, curves: &Curves, settings: &AnswerSettings) -> Result<u8, Trouble> {
     let [losses] = curves.replicas.as_slice() else {
-        return Err(Trouble::input(format!(
-            "{}: it holds {} replicas; expected one curve of smoothed losses\n  \
-             give one replica, or raw losses without --smoothed",
-            args.curve.display(),
-            curves.replicas.len()
-        )));
+        let replicas = curves.replicas.len();
+        return Err(Wrong(
+            Code::CurveSmoothed,
+            format!(
+                "it holds {replicas} replicas; expected one curve of smoothed losses\n  \
+                 give one replica, or raw losses without --smoothed"
+            ),
+        )
+        .of(&args.curve));
     };
     if settings.method == Method::Auto && settings.profile.is_none() {
         return Err(Trouble::fields(&[FieldError {
+            code: Code::CurveSmoothed,
             field: "method".to_owned(),
             message: "`auto` needs raw losses, and these are --smoothed".to_owned(),
             remedy: "name a method, such as --method steepest, or a profile".to_owned(),

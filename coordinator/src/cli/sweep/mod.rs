@@ -12,16 +12,17 @@ mod folder;
 mod versions;
 
 use super::args::SweepArgs;
-use super::output::{Trouble, describe, print};
+use super::output::{Trouble, print};
 use super::signals::Signals;
 use super::{answer, request};
 use crate::{devices, engine, exit, run};
 use clock::Clock;
-use rangefinder_config::hparams::Target;
+use rangefinder_config::hparams::{HparamsError, Target};
 use rangefinder_config::{AnswerSettings, Device, Resolved, manual};
+use rangefinder_errors::Code;
 use rangefinder_report::document::{Parts, Status};
 use rangefinder_report::{SweepDocument, files, terminal};
-use rangefinder_sweep::event::{Failure, FailureKind, Outcome, SweepEvent};
+use rangefinder_sweep::event::{Outcome, SweepEvent};
 use rangefinder_sweep::state::SweepResult;
 use std::ffi::OsString;
 use tokio_util::sync::CancellationToken;
@@ -38,12 +39,12 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     request::check_entry(&resolved.spec, has_own_worker)?;
     let hparams = match (&args.hparams, &args.auto_lr_find) {
         (Some(path), Some(field)) => {
-            Some(Target::check(path, field.as_deref()).map_err(Trouble::input)?)
+            Some(Target::check(path, field.as_deref()).map_err(|error| Trouble::input(&error))?)
         }
         _ => None,
     };
     let out = args.out.unwrap_or_else(folder::fresh);
-    files::check_folder(&out).map_err(Trouble::input)?;
+    files::check_folder(&out).map_err(|error| Trouble::input(&error))?;
 
     let learning_rates = resolved.request.plan.range.learning_rates();
     let options = run::Options {
@@ -70,7 +71,7 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
         && result.plan.is_none()
     {
         // No training step was run: there is nothing to write.
-        return Err(failed(failure));
+        return Err(Trouble::sweep(failure));
     }
 
     let document = document(&resolved, &learning_rates, &result, versions, &clock);
@@ -86,9 +87,9 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
         .ok()
         .map(|written| written.folder.as_path());
     answer::show(&document, args.json, folder)?;
-    written.map_err(Trouble::failed)?;
+    written.map_err(|error| Trouble::failed(&error))?;
     if let Some(Outcome::Failed(failure)) = &result.outcome {
-        return Err(failed(failure));
+        return Err(Trouble::sweep(failure));
     }
     match hparams {
         Some(target) => write(&target, &document, args.quiet),
@@ -123,8 +124,10 @@ fn block_on(
     options: &run::Options,
     on_event: &mut (dyn FnMut(&SweepEvent) + Send),
 ) -> Result<SweepResult, Trouble> {
-    let no_runtime =
-        |error: std::io::Error| Trouble::failed(format!("the operating system refuses: {error}"));
+    let no_runtime = |error: std::io::Error| {
+        let text = format!("the operating system refuses: {error}");
+        Trouble::new(exit::FAILED, Code::System, text)
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -140,8 +143,8 @@ fn block_on(
                 devices::Error::NoGpu { .. }
                 | devices::Error::OutOfRange { .. }
                 | devices::Error::TooManyWorkers { .. },
-            ) => Trouble::input(error),
-            other => Trouble::failed(other),
+            ) => Trouble::input(&error),
+            other => Trouble::failed(&other),
         })
     })
 }
@@ -187,19 +190,6 @@ fn document(
     })
 }
 
-/// A failed sweep: the user's mistakes by field, anything else in the worker's words.
-fn failed(failure: &Failure) -> Trouble {
-    let text = if failure.fields.is_empty() {
-        failure.message.clone()
-    } else {
-        describe(&failure.fields)
-    };
-    match failure.kind {
-        FailureKind::User => Trouble::input(text),
-        FailureKind::OutOfMemory | FailureKind::Worker => Trouble::failed(text),
-    }
-}
-
 /// Writes a usable suggestion into the hyperparameter file and shows all of them.
 fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, Trouble> {
     let usable = document
@@ -216,11 +206,15 @@ fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, T
             let path = target.path().display();
             return Err(Trouble::new(
                 code,
+                Code::HparamsUnwritten,
                 format!("{path} was left as it is: there is no usable learning rate to write"),
             ));
         }
     };
-    let all = target.write(suggestion.lr).map_err(Trouble::failed)?;
+    // It was checked before: whatever is wrong now has changed during the sweep.
+    let changed =
+        |error: HparamsError| Trouble::new(exit::FAILED, Code::HparamsReplace, error.to_string());
+    let all = target.write(suggestion.lr).map_err(changed)?;
     if !quiet {
         let all: Vec<_> = all
             .into_iter()

@@ -8,6 +8,7 @@ pub mod invariants;
 pub mod worker;
 
 use invariants::Invariants;
+use rangefinder_errors::Code;
 use rangefinder_sweep::curve::StopRule;
 use rangefinder_sweep::event::{
     AttemptOutcome, Failure, FailureKind, Happening, Outcome, SweepEvent, WorkKind,
@@ -70,6 +71,7 @@ pub fn worker_id(index: usize) -> WorkerId {
 pub fn worker_failure(message: &str) -> Failure {
     Failure {
         kind: FailureKind::Worker,
+        code: Code::WorkerFailed,
         message: message.to_owned(),
         fields: Vec::new(),
     }

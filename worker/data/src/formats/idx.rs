@@ -2,6 +2,7 @@
 //! the dimensions as big-endian u32, and the elements, big-endian; as it is or in gzip.
 //! <http://yann.lecun.com/exdb/mnist/>
 
+use rangefinder_errors::Code;
 use std::io::Read;
 
 use bytes::Bytes;
@@ -97,6 +98,7 @@ impl Header {
             .map_err(|error| Cut::At(0, error))?;
         let [0, 0, code, dimensions] = magic else {
             return Err(Cut::Other(Defect::new(
+                Code::NotThatFormat,
                 format!("is not an IDX file: it begins with {magic:02x?}, not with two zeros"),
                 "give MNIST's own files, or save the arrays with numpy.savez(path, inputs=x, targets=y)",
             )));

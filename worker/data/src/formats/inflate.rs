@@ -1,5 +1,6 @@
 //! Compressed bytes, unpacked without trust in what they claim.
 
+use rangefinder_errors::Code;
 use std::io::Read;
 
 use crate::error::Defect;
@@ -28,6 +29,7 @@ pub(super) fn inflate(
 ) -> Result<AlignedBytes, Defect> {
     if claimed > ALLOWANCE_BYTES && claimed / MAX_RATIO > compressed {
         return Err(Defect::new(
+            Code::DataMemory,
             format!(
                 "claims to hold {claimed} bytes in {compressed}, more than {MAX_RATIO} times as many"
             ),

@@ -1,6 +1,7 @@
 //! `.npz`: arrays by name as `numpy.savez` and `numpy.savez_compressed` save them, a zip file with a
 //! `.npy` for each.
 
+use rangefinder_errors::Code;
 use std::io::Cursor;
 
 use zip::ZipArchive;
@@ -24,6 +25,7 @@ const SUFFIX: &str = ".npy";
 pub(crate) fn read(bytes: &[u8], keys: &[&str]) -> Result<Vec<Found>, Defect> {
     if !bytes.starts_with(b"PK") {
         return Err(Defect::new(
+            Code::NotThatFormat,
             "is not a .npz file: it does not begin with PK",
             "save the arrays with numpy.savez(path, inputs=x, targets=y)",
         ));
@@ -81,6 +83,7 @@ fn unreadable(error: &ZipError) -> Defect {
     match error {
         ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
             Defect::new(
+                Code::NotThatFormat,
                 format!("cannot be unpacked: {error}"),
                 "save it with numpy.savez or numpy.savez_compressed",
             )

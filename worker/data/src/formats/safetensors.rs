@@ -7,6 +7,7 @@ use crate::array::{Array, Dtype};
 use crate::dataset::{Found, Missing};
 use crate::error::Defect;
 use crate::names::{Names, Quoted, cut};
+use rangefinder_errors::Code;
 
 /// Bytes before the header, which say how long it is.
 const LENGTH_BYTES: usize = 8;
@@ -85,6 +86,7 @@ fn array(file: &SafeTensors, bytes: &Bytes, key: &str) -> Found {
 fn dtype(stored: Stored) -> Result<Dtype, Defect> {
     Dtype::of_safetensors(stored).ok_or_else(|| {
         Defect::new(
+            Code::ElementType,
             format!("has the type {stored:?}, which libtorch cannot train on"),
             "convert to F32 for inputs, I64 for labels",
         )

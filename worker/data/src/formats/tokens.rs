@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::array::{Array, Dtype};
 use crate::dataset::{DEFAULT_INPUT_KEY, DEFAULT_TARGET_KEY};
 use crate::error::Defect;
+use rangefinder_errors::Code;
 
 /// Tokens of a sample where nothing is said.
 pub(crate) const DEFAULT_CONTEXT: u32 = 256;
@@ -29,6 +30,7 @@ pub(crate) fn read(bytes: &Bytes, dtype: Dtype, context: usize) -> Result<(Array
     let size = dtype.size();
     if !bytes.len().is_multiple_of(size) {
         return Err(Defect::new(
+            Code::Tokens,
             format!(
                 "ends within a token: its {} bytes are not a multiple of {size}, the size of {dtype}",
                 bytes.len()
@@ -40,6 +42,7 @@ pub(crate) fn read(bytes: &Bytes, dtype: Dtype, context: usize) -> Result<(Array
     let samples = tokens.saturating_sub(1) / context;
     if samples == 0 {
         return Err(Defect::new(
+            Code::Tokens,
             format!(
                 "has {tokens} tokens, but a sample of `context` {context} takes one more than that"
             ),

@@ -2,6 +2,7 @@
 
 use crate::common::{elements, fixture, source};
 use rangefinder_data::{DataError, Dataset, Dtype, Source, load, load_like};
+use rangefinder_errors::Code;
 
 fn of(path: &std::path::Path, column: &str, kind: &str) -> Source {
     Source {
@@ -86,6 +87,7 @@ fn a_cell_that_is_no_number_is_named_by_column_row_and_line() {
         ("1,5", "4 cells in row 1 (line 2), where the header has 3"),
     ] {
         let error = table(&format!("a,b,y\n1,{cell},0\n"), "y", "").unwrap_err();
+        assert_eq!(error.code, Code::TableRow);
         assert!(error.message.contains(what), "{error}");
     }
     let error = table("a,y\n1,\n", "y", "").unwrap_err();
@@ -111,7 +113,9 @@ fn the_target_must_be_one_column_beside_others() {
         "{error}"
     );
     assert!(error.remedy.contains("did you mean `species`?"), "{error}");
+    assert_eq!(error.code, Code::NoSuchArray);
     let error = table("y\n1\n", "y", "").unwrap_err();
+    assert_eq!(error.code, Code::TableHeader);
     assert!(error.message.contains("no column but `y`"), "{error}");
     let error = table("a,y\n", "y", "").unwrap_err();
     assert!(error.message.contains("a header and no rows"), "{error}");
@@ -278,6 +282,7 @@ fn numbers_with_fractions_are_no_classes_and_text_is_no_number() {
             .contains("fractions in the target column, such as `0.5`"),
         "{error}"
     );
+    assert_eq!(error.code, Code::LossAndTargets);
     assert!(error.remedy.contains("mse"), "{error}");
     // Whole numbers, as pandas writes them where some are missing, and versions are classes.
     for column in ["1.0,2.0,10.0", "1.0,1.1,1.2b"] {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use rangefinder_data::{Array, DataError, Dataset, load};
+use rangefinder_errors::Code;
 
 use crate::common::{elements, fixture, gzip};
 use crate::npy::npy;
@@ -210,11 +211,28 @@ fn packed_files_of_many_or_endless_parts_are_refused() {
         error.message.contains("claims to hold 3221225472 bytes"),
         "{error}"
     );
+    assert_eq!(error.code, Code::DataMemory);
     assert!(error.remedy.contains("gunzip"), "{error}");
     // In parts, the same content is the same.
     let content = idx(0x08, &[2, 2], 4);
     let parts = [gzip(&content[..5]), gzip(&content[5..])].concat();
     assert_sound(&load_bytes(folder.path(), "data.idx.gz", &parts).unwrap());
+}
+
+#[test]
+fn a_hostile_name_is_cut_and_escaped() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = format!("\\u001b[31m{}", "x".repeat(10_000));
+    let header = format!(r#"{{"{name}":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}}}"#);
+    let mut content = (header.len() as u64).to_le_bytes().to_vec();
+    content.extend_from_slice(header.as_bytes());
+    content.push(0);
+    let error = load_bytes(folder.path(), "data.safetensors", &content).unwrap_err();
+    assert_eq!((error.code, error.field), (Code::NoSuchArray, "input_keys"));
+    for part in ["\\u{1b}[31mxxx", "...`"] {
+        assert!(error.message.contains(part), "{error}");
+    }
+    assert!(error.message.len() < 1000, "too long: {error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::common::{elements, fixture, source};
 use rangefinder_data::{DataError, Dataset, Source, load};
+use rangefinder_errors::Code;
 
 fn shards(pattern: &str) -> Source {
     source(&fixture("shards").join(pattern))
@@ -112,7 +113,7 @@ fn shards_that_do_not_fit_are_both_named() {
 #[test]
 fn a_pattern_without_files_and_a_missing_shard_are_named() {
     let error = error("none-*.npz");
-    assert_eq!(error.field, "data");
+    assert_eq!((error.code, error.field), (Code::FilePattern, "data"));
     assert!(
         error.message.contains("none-*.npz` matches no file"),
         "{error}"
@@ -133,7 +134,9 @@ fn a_pattern_without_files_and_a_missing_shard_are_named() {
     assert!(error.remedy.contains("{000..003}"), "{error}");
     let error = load(&shards("part-[0.npz")).unwrap_err();
     assert!(error.message.contains("is no pattern"), "{error}");
+    assert_eq!(error.code, Code::FilePattern);
     let error = load(&shards("part-000.*")).unwrap_err();
+    assert_eq!(error.code, Code::FilesDiffer);
     assert!(
         error.message.contains("is a .safetensors file, but"),
         "{error}"

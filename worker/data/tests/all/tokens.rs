@@ -2,6 +2,7 @@
 
 use crate::common::{elements, fixture, source};
 use rangefinder_data::{DataError, Dataset, Dtype, Source, load};
+use rangefinder_errors::Code;
 
 fn stream(name: &str, dtype: &str, context: u32) -> Result<Dataset, DataError> {
     load(&Source {
@@ -68,6 +69,7 @@ fn a_stream_that_does_not_fit_is_named_with_the_remedy() {
             .contains("has 10 tokens, but a sample of `context` 10"),
         "{error}"
     );
+    assert_eq!(error.code, Code::Tokens);
     assert!(error.remedy.contains("smaller `context`"), "{error}");
 
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use super::config::{Config, Fault, Misdeed, SCRIPT};
 use super::curve::{self, Beginning};
 use crate::trainer::{Failure, StepError, StepLoss, TaskStart, Trainer};
+use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::trainer_spec::Trainer as Kind;
 use std::thread;
@@ -54,6 +55,7 @@ impl MockTrainer {
         };
         Config::merged(task, self.process.as_deref()).map_err(|error| Failure {
             kind: v1::FailureKind::User,
+            code: Code::FieldRefused,
             message: error.to_string(),
             fields: Vec::new(),
         })
@@ -93,6 +95,7 @@ impl Trainer for MockTrainer {
         if !config.mistakes.is_empty() {
             return Err(Failure {
                 kind: v1::FailureKind::User,
+                code: Code::FieldRefused,
                 message: format!("{} fields make no sense", config.mistakes.len()),
                 fields: config
                     .mistakes
@@ -101,6 +104,7 @@ impl Trainer for MockTrainer {
                         field: mistake.field,
                         message: mistake.message,
                         remedy: mistake.remedy,
+                        code: None,
                     })
                     .collect(),
             });
@@ -134,6 +138,7 @@ impl Trainer for MockTrainer {
         if config.out_of_memory {
             return Err(Failure {
                 kind: v1::FailureKind::OutOfMemory,
+                code: Code::BatchMemory,
                 message: format!(
                     "out of memory with a batch size of {}: try half of it",
                     batch(spec)
@@ -160,6 +165,7 @@ impl Trainer for MockTrainer {
         if task.first_step > 0 && !config.seekable {
             return Err(Failure {
                 kind: v1::FailureKind::Worker,
+                code: Code::WorkerFailed,
                 message: format!(
                     "the data cannot be sought to step {}: run the sweep unsplit",
                     task.first_step
@@ -190,6 +196,7 @@ impl Trainer for MockTrainer {
             Some(Misdeed::Fail) => {
                 return Err(StepError::Failed(Failure {
                     kind: v1::FailureKind::Worker,
+                    code: Code::WorkerFailed,
                     message: format!("step {step} failed as scripted"),
                     fields: Vec::new(),
                 }));
@@ -234,6 +241,7 @@ impl Trainer for MockTrainer {
 fn no_task() -> StepError {
     StepError::Failed(Failure {
         kind: v1::FailureKind::Worker,
+        code: Code::WorkerFailed,
         message: "a step outside of a task".to_owned(),
         fields: Vec::new(),
     })

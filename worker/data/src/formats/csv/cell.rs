@@ -2,6 +2,7 @@
 
 use crate::error::Defect;
 use crate::names::Quoted;
+use rangefinder_errors::Code;
 
 /// Where a cell is.
 pub(super) struct Place<'a> {
@@ -16,6 +17,7 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     pub(super) fn defect(&self, what: &str, remedy: &str) -> Defect {
         Defect::new(
+            Code::TableRow,
             format!(
                 "has {what} in column {}, row {} (line {})",
                 Quoted(&lossy(self.column)),

@@ -8,6 +8,7 @@ mod cell;
 mod classes;
 mod rows;
 
+use rangefinder_errors::Code;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -124,6 +125,7 @@ impl Table {
         self.rows(&mut rows)?;
         if self.samples == before {
             return Err(Wrong::File(Defect::new(
+                Code::TableHeader,
                 "has a header and no rows",
                 "save at least one row",
             )));
@@ -141,6 +143,7 @@ impl Table {
         };
         if header.len() == 1 {
             return Err(Wrong::File(Defect::new(
+                Code::TableHeader,
                 format!("has no column but {}", Quoted(&self.target_column)),
                 "give the file at least one column of inputs; columns are separated by commas",
             )));
@@ -156,6 +159,7 @@ impl Table {
             row += 1;
             if record.len() != header.len() {
                 return Err(Defect::new(
+                    Code::TableRow,
                     format!(
                         "has {} cells in row {row} (line {}), where the header has {}",
                         record.len(),
@@ -203,6 +207,7 @@ impl Table {
         let columns = self.header.len().saturating_sub(1);
         if let (None, Some(fraction)) = (&self.like, self.classes.fraction()) {
             return Err(Defect::new(
+                Code::LossAndTargets,
                 format!(
                     "has numbers with fractions in the target column, such as {}, which would all be \
                      classes",
@@ -255,6 +260,7 @@ impl Table {
 fn classes_instead(cell: &[u8], defect: Defect) -> Defect {
     if cell.trim_ascii().iter().any(u8::is_ascii_alphabetic) {
         return Defect::new(
+            Code::LossAndTargets,
             defect.message,
             "use a loss for classes, such as cross_entropy, or write numbers",
         );
@@ -268,12 +274,14 @@ fn refuse_unclear_names(header: &ByteRecord, line: usize) -> Result<(), Defect> 
     for (number, name) in (1_usize..).zip(header) {
         if name.trim_ascii().is_empty() {
             return Err(Defect::new(
+                Code::TableHeader,
                 format!("has no name for its column {number} in the header (line {line})"),
                 "give the column a name, or leave it out if it only counts rows: pandas does with index=False",
             ));
         }
         if let Some(first) = known.insert(name, number) {
             return Err(Defect::new(
+                Code::TableHeader,
                 format!(
                     "has the name {} for column {first} and column {number} in the header (line {line})",
                     Quoted(&lossy(name))
@@ -291,7 +299,7 @@ fn compare(header: &ByteRecord, expected: &ByteRecord, other: impl Display) -> R
     if header.len() != expected.len() {
         let (here, there) = (header.len(), expected.len());
         let message = format!("has {here} columns, where {other} has {there}");
-        return Err(Defect::new(message, remedy));
+        return Err(Defect::new(Code::FilesDiffer, message, remedy));
     }
     match (1..)
         .zip(header.iter().zip(expected))
@@ -299,6 +307,7 @@ fn compare(header: &ByteRecord, expected: &ByteRecord, other: impl Display) -> R
     {
         None => Ok(()),
         Some((number, (here, there))) => Err(Defect::new(
+            Code::FilesDiffer,
             format!(
                 "has the column {} where {other} has {}, as column {number}",
                 Quoted(&lossy(here)),

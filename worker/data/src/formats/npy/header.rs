@@ -5,6 +5,7 @@ use crate::array::Dtype;
 use crate::error::Defect;
 
 use super::MAGIC;
+use rangefinder_errors::Code;
 
 /// What the header says.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +20,7 @@ impl Header {
     pub(super) fn read(bytes: &[u8]) -> Result<(Self, usize), Defect> {
         if !bytes.starts_with(MAGIC) {
             return Err(Defect::new(
+                Code::NotThatFormat,
                 "is not a .npy file: it does not begin with \\x93NUMPY",
                 "save the array with numpy.save",
             ));
@@ -37,6 +39,7 @@ impl Header {
             }
             _ => {
                 return Err(Defect::new(
+                    Code::NotThatFormat,
                     format!("has version {major}.{minor} of the format; versions 1 to 3 are known"),
                     "save it again with numpy.save",
                 ));
@@ -98,6 +101,7 @@ impl Parser<'_> {
     fn dtype(&mut self) -> Result<Dtype, Defect> {
         if self.peek() == Some(b'[') {
             return Err(Defect::new(
+                Code::ElementType,
                 "has a structured type with named fields",
                 "save the fields as arrays of their own, such as numpy.savez(path, inputs=a[\"x\"], targets=a[\"y\"])",
             ));
@@ -244,6 +248,7 @@ fn dtype(descr: &str) -> Result<Dtype, Defect> {
         ),
     };
     Err(Defect::new(
+        Code::ElementType,
         format!("has the type {quoted}: {what}"),
         remedy,
     ))

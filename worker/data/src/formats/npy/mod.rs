@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::array::{Array, Shape, checked_length};
 use crate::error::Defect;
 use header::Header;
+use rangefinder_errors::Code;
 
 /// First bytes of every `.npy` file.
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
@@ -34,6 +35,7 @@ pub(crate) fn read(name: &str, bytes: &Bytes) -> Result<Array, Defect> {
     }
     if found > expected {
         return Err(Defect::new(
+            Code::NotThatFormat,
             format!("has {short}"),
             "save one array alone in the file",
         ));
