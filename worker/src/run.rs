@@ -100,7 +100,7 @@ impl Run {
     }
 
     /// The same run for a task whose first global step is `step`.
-    pub(crate) fn from_step(mut self, step: u64) -> Self {
+    pub(crate) fn starting_at(mut self, step: u64) -> Self {
         self.optimizer.start_late(self.updates(step).start);
         self
     }

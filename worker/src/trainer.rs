@@ -205,7 +205,7 @@ impl Trainer for TorchTrainer {
         self.run = None;
         let (device, limit) = (self.device, self.resident_limit_bytes);
         let run = self.load(&task.spec)?.start(device, task.replica, limit)?;
-        self.run = Some(run.from_step(task.first_step));
+        self.run = Some(run.starting_at(task.first_step));
         Ok(())
     }
 
