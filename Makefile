@@ -13,7 +13,7 @@ WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH 
 .PHONY: help sweep build test test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-regret env clean
 
 help: ## This list.
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 sweep: build ## Finds a learning rate for a small network on handwritten digits, with 2 workers.
 	@target/release/coordinator --workers 2 $(SWEEP)
