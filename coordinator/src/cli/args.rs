@@ -69,23 +69,13 @@ pub(super) struct SweepArgs {
     /// under `sweeps`.
     #[arg(long, value_name = "FOLDER", help_heading = "Run")]
     pub(super) out: Option<PathBuf>,
-    /// Hyperparameter file (.yaml, .toml, .json) to write the learning rate into.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "auto_lr_find",
-        help_heading = "Run"
-    )]
+    /// Hyperparameter file (.yaml, .toml, .json) to write the learning rate into, as --auto-lr-find
+    /// says.
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(super) hparams: Option<PathBuf>,
     /// Write the learning rate into --hparams: into `lr`, else `learning_rate`, or into the dotted
     /// FIELD, such as `model.optim.lr`.
-    #[arg(
-        long,
-        value_name = "FIELD",
-        num_args = 0..=1,
-        requires = "hparams",
-        help_heading = "Run"
-    )]
+    #[arg(long, value_name = "FIELD", num_args = 0..=1, help_heading = "Run")]
     pub(super) auto_lr_find: Option<Option<String>>,
     /// Show nothing on stderr but failures.
     #[arg(long, short, help_heading = "Run")]
