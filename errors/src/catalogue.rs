@@ -70,7 +70,7 @@ catalogue! {
         UnknownOption = 101 [2], "An option, an argument or a command is unknown.", "Take the name that is suggested; `coordinator --help` lists all, the worker program takes none.";
         WrongType = 102 [2], "A value is not of the type that its option or key takes: not a number, not a whole number, not `true` or `false`, not text.", "Write a value of that type; `coordinator --print-config` shows one for every key.";
         MissingArgument = 103 [2], "An option stands without its value, or without another one that it needs, or an argument is missing.", "Add what the message names.";
-        Conflict = 104 [2], "Two options, or an option and a command, exclude each other, or one is given twice.", "Leave one of them out.";
+        Conflict = 104 [2], "Two options, or an option and a command, exclude each other.", "Leave one of them out.";
         UnknownKey = 105 [2], "A key of the configuration file is unknown.", "Take the key that is suggested; `coordinator --print-config` lists all.";
         FlagNotKey = 106 [2], "A key of the configuration file is a flag: it belongs to one run, not to the sweep.", "Remove the key and give the flag on the command line.";
         SettingsSyntax = 107 [2], "A file of settings is not the TOML, YAML or JSON that its name says.", "Correct it on the line that is named.";

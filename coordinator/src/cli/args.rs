@@ -8,7 +8,13 @@ use std::path::PathBuf;
 
 /// Finds a learning rate: runs a learning-rate range test on N workers and reads it off the curve.
 #[derive(Debug, Parser)]
-#[command(name = "coordinator", version, args_conflicts_with_subcommands = true)]
+// A script that ends in "$@" is called with options that it has given itself.
+#[command(
+    name = "coordinator",
+    version,
+    args_conflicts_with_subcommands = true,
+    args_override_self = true
+)]
 pub(super) struct Cli {
     /// Another command than to run a sweep.
     #[command(subcommand)]

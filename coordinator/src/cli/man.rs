@@ -43,7 +43,8 @@ const SWEEP: Extra = Extra {
         output, or one object with `--json`; all else goes to standard error.\n\
         Each option of the model, the data, the optimizer, the batches, the range and its \
         split is also a key of the file that `--config` names, with underscores for dashes; \
-        `--print-config` prints such a file, with every key, its meaning and its default.",
+        `--print-config` prints such a file, with every key, its meaning and its default. \
+        Of an option that is given again the last value counts; a list takes all.",
     codes: &[
         exit::OK,
         exit::FAILED,

@@ -36,7 +36,6 @@ const CASES: &[(&[&str], &str)] = &[
     (&["analyze"], "RF103"),
     (&["--hparams", "none.yaml"], "RF103"),
     (&["--auto-lr-find"], "RF103"),
-    (&["--workers", "1", "--workers", "2"], "RF104"),
     (&["--print-config", "--workers", "2"], "RF104"),
     (&["--config", "unknown.toml"], "RF105"),
     (&["--config", "flag.toml"], "RF106"),
