@@ -113,7 +113,7 @@ catalogue! {
         CheckpointMismatch = 315 [2], "A checkpoint does not fit the model or the optimizer.", "Save it from this very model and optimizer.";
     }
     Data, "Data" {
-        DataFormat = 401 [2], "The name of a file of data does not tell its format.", "Give files of one known format; `numpy.savez(path, inputs=x, targets=y)` writes an `.npz`.";
+        DataFormat = 401 [2], "The name of a file of data does not tell its format.", "Give files of one known format; `numpy.savez(path, inputs=x, targets=y)` writes an `.npz`, `tokens.astype(numpy.uint16).tofile(path)` a `.bin` for `gpt`.";
         NotThatFormat = 402 [2], "A file of data is not of the format that its name says.", "Save it again, as the message shows.";
         ElementType = 403 [2], "An array has a type that cannot be trained on.", "Convert it: float32 for inputs, int64 for classes.";
         ArrayShape = 404 [2], "An array is empty, has no dimension of samples, or has too many.", "Save an array whose first dimension counts the samples.";
