@@ -156,13 +156,13 @@ catalogue! {
         Damaged = 704 [2], "A file is damaged or incomplete.", "Write or copy it again.";
         Unwritable = 705 [1, 2], "A file or folder cannot be written. Found before the sweep (2) or after it (1).", "Give yourself the right to write there, make room, or choose another folder with `--out`.";
         Stdout = 706 [1], "The result cannot be written to standard output.", "Make room where it goes.";
-        NotASweep = 707 [2], "A file is not a `sweep.json`.", "Give one that a sweep has written.";
+        NotASweep = 707 [2], "A file is not a `sweep.json`.", "Give one that a sweep has written; `analyze` reads CSV files and JSON lines too.";
         NewerSweep = 708 [2], "A `sweep.json` is of a newer format than this release reads.", "Use the release that wrote it, or a newer one.";
         HparamsField = 711 [2], "The file of hyperparameters has no such field, or one that is no number.", "Name one with `--auto-lr-find FIELD`; candidates are in the message.";
         HparamsShared = 712 [2], "The field cannot be written without changing others, as where an anchor of YAML shares it.", "Write it as a number of its own.";
         HparamsReplace = 713 [1, 2], "The file of hyperparameters cannot be replaced. Found before the sweep (2), or after it (1), where it may have changed meanwhile.", "Make the file and its folder writable, or name a copy; after the sweep, write the learning rate by hand.";
         HparamsUnwritten = 714 [1, 3, 130], "There is no usable learning rate to write, and the file is as it was.", "Do what the verdict on the curve advises.";
-        CurveColumns = 721 [2], "A curve has no column of learning rates or losses.", "Name the columns `lr` (or `learning_rate`) and `loss` in the first line.";
+        CurveColumns = 721 [2], "A curve has no column of learning rates or losses.", "Name the columns `lr` (or `learning_rate`) and `loss` in the first line, or the fields in JSON lines.";
         CurveRow = 722 [2], "A row of a curve cannot be read.", "Correct the line that is named.";
         CurveRates = 723 [2], "The learning rates of a curve are not finite, positive and increasing, or differ between replicas.", "Give the rows in the order of their steps, one a step.";
         CurveEmpty = 724 [2], "A curve holds no losses.", "Give one of at least 8 steps.";

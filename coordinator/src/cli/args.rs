@@ -28,7 +28,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Show how a sweep would be split, without running it.
     Plan(Box<PlanArgs>),
-    /// Read a learning rate off a curve that exists: a CSV file, or a sweep.json.
+    /// Read a learning rate off a curve that exists: a CSV file, JSON lines, or a sweep.json.
     Analyze(AnalyzeArgs),
     /// Draw plot.svg and plot.png again from a sweep.json.
     Plot(PlotArgs),
@@ -144,7 +144,8 @@ pub(super) struct PlanArgs {
 /// `coordinator analyze`.
 #[derive(Debug, Args)]
 pub(super) struct AnalyzeArgs {
-    /// A CSV file with the columns `lr` (or `learning_rate`) and `loss`, or a sweep.json.
+    /// A CSV file with the columns `lr` (or `learning_rate`) and `loss`, JSON lines (.jsonl) with
+    /// fields of these names, or a sweep.json.
     #[arg(value_name = "CURVE")]
     pub(super) curve: PathBuf,
     /// How the learning rate is read off the curve: auto, drop50, drop80, drop95, steepest, gmean,

@@ -1,10 +1,12 @@
 //! `coordinator analyze`: any method or profile on losses from elsewhere.
 //!
-//! - `input`: curves from a sweep.json or a CSV file.
-//! - `csv`: the columns of a CSV file.
+//! - `input`: curves from a file.
+//! - `csv`, `json_lines`: its rows; `columns`: what is read off them.
 
+mod columns;
 mod csv;
 mod input;
+mod json_lines;
 
 use super::answer;
 use super::args::AnalyzeArgs;
