@@ -183,6 +183,21 @@ fn smoothed_losses_get_a_value_and_no_verdict() {
 }
 
 #[test]
+fn losses_that_seem_smoothed_and_wander_are_asked_about() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/analyze");
+    let message = |args: &[&str]| {
+        let args = [&["analyze", "lightning.csv", "--json", "--quiet"], args].concat();
+        let verdict = run_in(&examples, &args).json()["verdict"].take();
+        assert_eq!(verdict["reason"], "wanders");
+        verdict["message"].as_str().unwrap().to_owned()
+    };
+    let asked = message(&[]);
+    assert!(asked.contains("add `--smoothed`"), "{asked}");
+    let told = message(&["--raw"]);
+    assert!(!told.contains("--smoothed"), "{told}");
+}
+
+#[test]
 fn nan_infinite_and_empty_losses_are_losses() {
     let (rates, losses) = learning();
     let folder = tempfile::tempdir().unwrap();

@@ -134,9 +134,9 @@ fn wanders(how: Option<Wandering>, lowest: &str) -> String {
                 percent(early)
             )
         }
-        None => QUIETER.to_owned(),
+        None => return format!("wanders: {QUIETER}"), // Which no curve does for no reason.
     };
-    format!("wanders: not a plateau followed by one fall: {told}")
+    format!("wanders: not a plateau followed by one fall, since {told}")
 }
 
 /// The warning of a usable curve whose minimum lies at the end of the range.
