@@ -70,7 +70,7 @@ catalogue! {
         UnknownOption = 101 [2], "An option, an argument or a command is unknown.", "Take the name that is suggested; `coordinator --help` lists all, the worker program takes none.";
         WrongType = 102 [2], "A value is not of the type that its option or key takes: not a number, not a whole number, not `true` or `false`, not text.", "Write a value of that type; `coordinator --print-config` shows one for every key.";
         MissingArgument = 103 [2], "An option stands without its value, or without another one that it needs, or an argument is missing.", "Add what the message names.";
-        Conflict = 104 [2], "Two options, or an option and a command, exclude each other, or one is given twice.", "Leave one of them out.";
+        Conflict = 104 [2], "Two options, or an option and a command, exclude each other.", "Leave one of them out.";
         UnknownKey = 105 [2], "A key of the configuration file is unknown.", "Take the key that is suggested; `coordinator --print-config` lists all.";
         FlagNotKey = 106 [2], "A key of the configuration file is a flag: it belongs to one run, not to the sweep.", "Remove the key and give the flag on the command line.";
         SettingsSyntax = 107 [2], "A file of settings is not the TOML, YAML or JSON that its name says.", "Correct it on the line that is named.";
@@ -113,7 +113,7 @@ catalogue! {
         CheckpointMismatch = 315 [2], "A checkpoint does not fit the model or the optimizer.", "Save it from this very model and optimizer.";
     }
     Data, "Data" {
-        DataFormat = 401 [2], "The name of a file of data does not tell its format.", "Give files of one known format; `numpy.savez(path, inputs=x, targets=y)` writes an `.npz`.";
+        DataFormat = 401 [2], "The name of a file of data does not tell its format.", "Give files of one known format; `numpy.savez(path, inputs=x, targets=y)` writes an `.npz`, `tokens.astype(numpy.uint16).tofile(path)` a `.bin` for `gpt`.";
         NotThatFormat = 402 [2], "A file of data is not of the format that its name says.", "Save it again, as the message shows.";
         ElementType = 403 [2], "An array has a type that cannot be trained on.", "Convert it: float32 for inputs, int64 for classes.";
         ArrayShape = 404 [2], "An array is empty, has no dimension of samples, or has too many.", "Save an array whose first dimension counts the samples.";
@@ -156,13 +156,13 @@ catalogue! {
         Damaged = 704 [2], "A file is damaged or incomplete.", "Write or copy it again.";
         Unwritable = 705 [1, 2], "A file or folder cannot be written. Found before the sweep (2) or after it (1).", "Give yourself the right to write there, make room, or choose another folder with `--out`.";
         Stdout = 706 [1], "The result cannot be written to standard output.", "Make room where it goes.";
-        NotASweep = 707 [2], "A file is not a `sweep.json`.", "Give one that a sweep has written.";
+        NotASweep = 707 [2], "A file is not a `sweep.json`.", "Give one that a sweep has written; `analyze` reads CSV files and JSON lines too.";
         NewerSweep = 708 [2], "A `sweep.json` is of a newer format than this release reads.", "Use the release that wrote it, or a newer one.";
         HparamsField = 711 [2], "The file of hyperparameters has no such field, or one that is no number.", "Name one with `--auto-lr-find FIELD`; candidates are in the message.";
         HparamsShared = 712 [2], "The field cannot be written without changing others, as where an anchor of YAML shares it.", "Write it as a number of its own.";
         HparamsReplace = 713 [1, 2], "The file of hyperparameters cannot be replaced. Found before the sweep (2), or after it (1), where it may have changed meanwhile.", "Make the file and its folder writable, or name a copy; after the sweep, write the learning rate by hand.";
         HparamsUnwritten = 714 [1, 3, 130], "There is no usable learning rate to write, and the file is as it was.", "Do what the verdict on the curve advises.";
-        CurveColumns = 721 [2], "A curve has no column of learning rates or losses.", "Name the columns `lr` (or `learning_rate`) and `loss` in the first line.";
+        CurveColumns = 721 [2], "A curve has no column of learning rates or losses.", "Name the columns `lr` (or `learning_rate`) and `loss` in the first line, or the fields in JSON lines.";
         CurveRow = 722 [2], "A row of a curve cannot be read.", "Correct the line that is named.";
         CurveRates = 723 [2], "The learning rates of a curve are not finite, positive and increasing, or differ between replicas.", "Give the rows in the order of their steps, one a step.";
         CurveEmpty = 724 [2], "A curve holds no losses.", "Give one of at least 8 steps.";

@@ -218,6 +218,42 @@ fn a_curve_that_falls_from_the_start_wanders() {
 }
 
 #[test]
+fn a_curve_that_wanders_is_told_how_and_only_without_a_plateau_to_lower_the_range() {
+    let with = |shape: &dyn Fn(f64) -> f64| {
+        let noisy = fall(RANGE, 9.0);
+        let rates = RANGE.learning_rates();
+        let losses = noisy.iter().zip(&rates);
+        let losses = losses
+            .map(|(plateau, lr)| plateau - shape(lr.log10()))
+            .collect();
+        Asked::about(RANGE, losses).answer()
+    };
+    let step = |x: f64, at: f64| 1.0 / (1.0 + (-6.0 * (x - at)).exp());
+    let low = with(&|x| step(x, -7.6) + 0.5 * step(x, -3.0));
+    let words = ["falls already at the lowest", "lower `min_lr` (1e-8)"];
+    refused(&low, Reason::Wanders, &words);
+    let others = [
+        (
+            with(&|x| step(x, -3.0) - 0.5 * step(x, -7.6)),
+            "the plateau is uneven",
+        ),
+        (
+            with(&|x| step(x, -2.0) - 0.4 * (step(x, -5.0) - step(x, -3.5))),
+            "the loss rises before the fall is done",
+        ),
+        (
+            with(&|x| 0.5 * step(x, -5.0) + 0.5 * step(x, -2.0)),
+            "the fall is slow",
+        ),
+    ];
+    for (answer, how) in others {
+        refused(&answer, Reason::Wanders, &[how, "2 to 3 times more steps"]);
+        let message = answer.verdict.message;
+        assert!(!message.contains("min_lr"), "{message}");
+    }
+}
+
+#[test]
 fn learning_rates_that_are_no_range_are_named() {
     let answer = suggest(&Request {
         learning_rates: &[1e-3, 1e-2, 1e-2],

@@ -20,7 +20,7 @@ const LIBTORCH_VERSION: &str = env!("RANGEFINDER_LIBTORCH_VERSION");
 
 const HELP: &str = "\
 The worker of Rangefinder: joins a coordinator and trains what it is told to.
-The coordinator starts its own workers; start one by hand only to lend it another machine.
+The coordinator starts its own workers, on its own machine: there is no need to start one by hand.
 
 Usage: worker [--help | --version]
 

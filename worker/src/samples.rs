@@ -2,6 +2,7 @@
 
 use rangefinder_errors::Code;
 use std::cell::Cell;
+use std::ops::Range;
 
 use rangefinder_data::{Column, Dataset, Dtype, Labels, Outside, Source};
 use rangefinder_session::trainer::Failure;
@@ -141,31 +142,40 @@ impl Samples {
         })
     }
 
-    /// The largest token of the first input.
+    /// The largest token of the first input and of the targets, which follow each of its tokens.
     ///
     /// # Errors
     /// A user's failure that names the first token which is negative, or at or above `vocabulary`.
-    pub(crate) fn check_tokens(&self, vocabulary: Option<i64>) -> Result<i64, Failure> {
+    pub(crate) fn check_tokens(
+        &self,
+        vocabulary: Option<i64>,
+        ignored: i64,
+    ) -> Result<i64, Failure> {
         // No token is ignored as an input.
         const NONE: i64 = i64::MIN;
-        let Some(tokens) = self.inputs().first() else {
-            return Ok(0);
-        };
+        let input = self.inputs().first();
+        let columns = [
+            input.map(|tokens| (tokens, NONE, tokens.labels(NONE))),
+            Some((self.targets(), ignored, self.labels(ignored))),
+        ];
+        let ranges = columns.iter().flatten().filter_map(|(.., range)| *range);
+        let largest = ranges.map(|range| range.largest).max().unwrap_or(0);
         let valid = 0..vocabulary.unwrap_or(i64::MAX);
-        let Some(found) = tokens.labels(NONE) else {
-            return Ok(0);
-        };
-        if valid.contains(&found.smallest) && valid.contains(&found.largest) {
-            return Ok(found.largest);
-        }
-        let Some(Outside { sample, label }) = tokens.first_outside(&valid, NONE) else {
-            return Ok(found.largest);
+        let outside = columns
+            .into_iter()
+            .flatten()
+            .find_map(|(tokens, ignored, range)| {
+                range.filter(|range| !fits(range, &valid))?;
+                Some((tokens, tokens.first_outside(&valid, ignored)?))
+            });
+        let Some((tokens, Outside { sample, label })) = outside else {
+            return Ok(largest);
         };
         let (field, expected, remedy) = match vocabulary {
             Some(vocabulary) if label >= vocabulary => (
                 "vocabulary",
                 format!("0 to {}", vocabulary - 1),
-                format!("use vocabulary {}, or leave it out", found.largest + 1),
+                format!("use vocabulary {}, or leave it out", largest + 1),
             ),
             _ => (
                 "data",
@@ -193,39 +203,73 @@ impl Samples {
         classes: Option<i64>,
         ignored: i64,
     ) -> Result<Option<i64>, Failure> {
-        let targets = self.targets();
-        let labels = match self.labels.get() {
-            Some((same, labels)) if same == ignored => labels,
-            _ => targets.labels(ignored),
-        };
-        self.labels.set(Some((ignored, labels)));
-        let Some(Labels { smallest, largest }) = labels else {
+        let Some(labels) = self.labels(ignored) else {
             return Ok(None);
         };
         let valid = 0..classes.unwrap_or(i64::MAX);
-        let fits = valid.contains(&smallest) && valid.contains(&largest);
-        let outside = if fits {
+        let outside = if fits(&labels, &valid) {
             None
         } else {
-            targets.first_outside(&valid, ignored)
+            self.targets().first_outside(&valid, ignored)
         };
         let Some(Outside { sample, label }) = outside else {
-            return Ok(Some(largest));
+            return Ok(Some(labels.largest));
         };
-        let expected = match classes {
-            Some(classes) => format!("0 to {} ({classes} classes)", classes - 1),
+        let targets = self.targets().name();
+        let below = |what: &str| match classes {
+            Some(classes) => format!("0 to {} ({classes} {what})", classes - 1),
             None => "0 or more".to_owned(),
+        };
+        let (message, remedy) = if self.are_tokens() {
+            (
+                format!(
+                    "token out of range: `{targets}` of sample {sample} has {label}, expected {}",
+                    below("tokens are known to the model")
+                ),
+                "number the tokens from 0, and give the model an output for each: for `gpt` that \
+                 is --vocabulary",
+            )
+        } else {
+            (
+                format!(
+                    "label out of range: `{targets}` of sample {sample} is {label}, expected {}",
+                    below("classes")
+                ),
+                "number the classes from 0, and give the model as many outputs as there are classes",
+            )
         };
         Err(failure::user(
             Code::LabelOutOfRange,
             "data",
-            format!(
-                "label out of range: `{}` of sample {sample} is {label}, expected {expected}",
-                self.targets().name()
-            ),
-            "number the classes from 0, and give the model as many outputs as there are classes",
+            message,
+            remedy,
         ))
     }
+
+    /// The range of the targets, but for those that are ignored; `None` when all are.
+    fn labels(&self, ignored: i64) -> Option<Labels> {
+        let labels = match self.labels.get() {
+            Some((same, labels)) if same == ignored => labels,
+            _ => self.targets().labels(ignored),
+        };
+        self.labels.set(Some((ignored, labels)));
+        labels
+    }
+
+    /// Whether the targets are tokens that follow those of the input.
+    fn are_tokens(&self) -> bool {
+        let [input] = self.inputs() else {
+            return false;
+        };
+        input_kind(input.dtype(), Kind::Float) == Kind::Int64
+            && input.shape().len() == 2
+            && input.shape() == self.targets().shape()
+    }
+}
+
+/// Whether all labels are valid.
+fn fits(labels: &Labels, valid: &Range<i64>) -> bool {
+    valid.contains(&labels.smallest) && valid.contains(&labels.largest)
 }
 
 /// The type in which an input is given to the model.

@@ -8,7 +8,13 @@ use std::path::PathBuf;
 
 /// Finds a learning rate: runs a learning-rate range test on N workers and reads it off the curve.
 #[derive(Debug, Parser)]
-#[command(name = "coordinator", version, args_conflicts_with_subcommands = true)]
+// A script that ends in "$@" is called with options that it has given itself.
+#[command(
+    name = "coordinator",
+    version,
+    args_conflicts_with_subcommands = true,
+    args_override_self = true
+)]
 pub(super) struct Cli {
     /// Another command than to run a sweep.
     #[command(subcommand)]
@@ -22,7 +28,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Show how a sweep would be split, without running it.
     Plan(Box<PlanArgs>),
-    /// Read a learning rate off a curve that exists: a CSV file, or a sweep.json.
+    /// Read a learning rate off a curve that exists: a CSV file, JSON lines, or a sweep.json.
     Analyze(AnalyzeArgs),
     /// Draw plot.svg and plot.png again from a sweep.json.
     Plot(PlotArgs),
@@ -69,23 +75,13 @@ pub(super) struct SweepArgs {
     /// under `sweeps`.
     #[arg(long, value_name = "FOLDER", help_heading = "Run")]
     pub(super) out: Option<PathBuf>,
-    /// Hyperparameter file (.yaml, .toml, .json) to write the learning rate into.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "auto_lr_find",
-        help_heading = "Run"
-    )]
+    /// Hyperparameter file (.yaml, .toml, .json) to write the learning rate into, as --auto-lr-find
+    /// says.
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(super) hparams: Option<PathBuf>,
     /// Write the learning rate into --hparams: into `lr`, else `learning_rate`, or into the dotted
     /// FIELD, such as `model.optim.lr`.
-    #[arg(
-        long,
-        value_name = "FIELD",
-        num_args = 0..=1,
-        requires = "hparams",
-        help_heading = "Run"
-    )]
+    #[arg(long, value_name = "FIELD", num_args = 0..=1, help_heading = "Run")]
     pub(super) auto_lr_find: Option<Option<String>>,
     /// Show nothing on stderr but failures.
     #[arg(long, short, help_heading = "Run")]
@@ -148,7 +144,8 @@ pub(super) struct PlanArgs {
 /// `coordinator analyze`.
 #[derive(Debug, Args)]
 pub(super) struct AnalyzeArgs {
-    /// A CSV file with the columns `lr` (or `learning_rate`) and `loss`, or a sweep.json.
+    /// A CSV file with the columns `lr` (or `learning_rate`) and `loss`, JSON lines (.jsonl) with
+    /// fields of these names, or a sweep.json.
     #[arg(value_name = "CURVE")]
     pub(super) curve: PathBuf,
     /// How the learning rate is read off the curve: auto, drop50, drop80, drop95, steepest, gmean,

@@ -20,6 +20,9 @@ Examples:
   coordinator --print-config > sweep.toml
       every option with its meaning and default";
 
+/// What script authors ask: of options that a script has given, "$@" may give some again.
+const REPEATED: &str = "Of an option that is given again the last value counts; a list takes all.";
+
 pub(super) const PLAN: &str = "\
 Examples:
   coordinator plan --workers 8
@@ -43,7 +46,7 @@ Examples:
 /// The whole command line.
 pub(super) fn command() -> Command {
     with_defaults(Cli::command())
-        .after_help(format!("{EXAMPLES}\n\n{}", exit::HELP))
+        .after_help(format!("{EXAMPLES}\n\n{REPEATED}\n\n{}", exit::HELP))
         .max_term_width(WIDTH)
         .mut_subcommand("plan", |plan| with_defaults(plan).after_help(PLAN))
         .mut_subcommand("analyze", |analyze| analyze.after_help(ANALYZE))

@@ -43,7 +43,8 @@ const SWEEP: Extra = Extra {
         output, or one object with `--json`; all else goes to standard error.\n\
         Each option of the model, the data, the optimizer, the batches, the range and its \
         split is also a key of the file that `--config` names, with underscores for dashes; \
-        `--print-config` prints such a file, with every key, its meaning and its default.",
+        `--print-config` prints such a file, with every key, its meaning and its default. \
+        Of an option that is given again the last value counts; a list takes all.",
     codes: &[
         exit::OK,
         exit::FAILED,
@@ -73,7 +74,11 @@ const ANALYZE: Extra = Extra {
     synopsis: "coordinator analyze [OPTIONS] CURVE",
     description: "\
         Reads a learning rate off losses that exist, such as those of another tool, with every \
-        method and profile of a sweep. Standard output is that of a sweep.",
+        method and profile of a sweep. Standard output is that of a sweep.\n\
+        A CSV file has a header with `lr` (or `learning_rate`) and `loss`, and a row for each step. \
+        JSON lines have an object with these fields on each line, as many loggers write them; \
+        lines without them are passed over. Other columns and fields are ignored, but for \
+        `replica`, which tells several sweeps apart.",
     codes: &[
         exit::OK,
         exit::FAILED,

@@ -183,6 +183,21 @@ fn smoothed_losses_get_a_value_and_no_verdict() {
 }
 
 #[test]
+fn losses_that_seem_smoothed_and_wander_are_asked_about() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/analyze");
+    let message = |args: &[&str]| {
+        let args = [&["analyze", "lightning.csv", "--json", "--quiet"], args].concat();
+        let verdict = run_in(&examples, &args).json()["verdict"].take();
+        assert_eq!(verdict["reason"], "wanders");
+        verdict["message"].as_str().unwrap().to_owned()
+    };
+    let asked = message(&[]);
+    assert!(asked.contains("add `--smoothed`"), "{asked}");
+    let told = message(&["--raw"]);
+    assert!(!told.contains("--smoothed"), "{told}");
+}
+
+#[test]
 fn nan_infinite_and_empty_losses_are_losses() {
     let (rates, losses) = learning();
     let folder = tempfile::tempdir().unwrap();
@@ -210,6 +225,28 @@ fn nan_infinite_and_empty_losses_are_losses() {
 }
 
 #[test]
+fn json_lines_are_read_as_a_csv_file_is_whatever_they_are_called() {
+    let (rates, losses) = learning();
+    let folder = tempfile::tempdir().unwrap();
+    let mut csv = "lr,loss\n".to_owned();
+    let mut lines = "{\"run\": \"a logger's first line\"}\n".to_owned();
+    for (lr, loss) in rates.iter().zip(&losses) {
+        writeln!(csv, "{lr:?},{loss:?}").unwrap();
+        writeln!(lines, "{{\"learning_rate\": {lr:?}, \"loss\": {loss:?}}}").unwrap();
+    }
+    csv.push_str("2.0,nan\n");
+    lines.push_str("{\"learning_rate\": 2.0, \"loss\": NaN}\n");
+    fs::write(folder.path().join("log.csv"), csv).unwrap();
+    let read = |name| run_in(folder.path(), &["analyze", name, "--quiet", "--json"]);
+    let expected = read("log.csv").json();
+    assert!(expected["suggestion"]["lr"].is_f64(), "{expected}");
+    for name in ["log.jsonl", "metrics.json", "log.txt"] {
+        fs::write(folder.path().join(name), &lines).unwrap();
+        assert_eq!(read(name).json(), expected, "{name}");
+    }
+}
+
+#[test]
 fn what_is_no_curve_is_said_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -217,11 +254,18 @@ fn what_is_no_curve_is_said_with_the_remedy() {
     write("order.csv", "lr,loss\n1,2\n0.5,2\n");
     write("other.json", "{\"a\": 1}");
     write("empty.csv", "");
+    write(
+        "log.jsonl",
+        "{\"step\": 0, \"loss\": 2}\n{\"step\": 1, \"loss\": 2}\n",
+    );
+    write("one.jsonl", "{\"lr\": 0.1}\n");
     let shown: Vec<_> = [
         &["analyze", "acc.csv"][..],
         &["analyze", "order.csv"],
         &["analyze", "other.json"],
         &["analyze", "empty.csv"],
+        &["analyze", "log.jsonl"],
+        &["analyze", "one.jsonl"],
         &["analyze", "missing.csv"],
         &[
             "analyze",

@@ -35,7 +35,7 @@ const CASES: &[(&[&str], &str)] = &[
     (&["--out"], "RF103"),
     (&["analyze"], "RF103"),
     (&["--hparams", "none.yaml"], "RF103"),
-    (&["--workers", "1", "--workers", "2"], "RF104"),
+    (&["--auto-lr-find"], "RF103"),
     (&["--print-config", "--workers", "2"], "RF104"),
     (&["--config", "unknown.toml"], "RF105"),
     (&["--config", "flag.toml"], "RF106"),

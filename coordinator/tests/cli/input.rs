@@ -53,6 +53,35 @@ fn flags_win_over_the_file() {
 }
 
 #[test]
+fn of_a_flag_that_is_repeated_the_last_value_counts_and_a_list_grows() {
+    let repeated = run(&[
+        "plan",
+        "--json",
+        "--workers=1",
+        "--batch-size=64",
+        "--shuffle",
+        "--hidden-sizes=1",
+        "--json",
+        "--workers=2",
+        "--batch-size=32",
+        "--shuffle=false",
+        "--hidden-sizes=2,3",
+    ]);
+    let once = run(&[
+        "plan",
+        "--json",
+        "--workers=2",
+        "--batch-size=32",
+        "--shuffle=false",
+        "--hidden-sizes=1,2,3",
+    ]);
+    assert_eq!(repeated.json(), once.json());
+    let analyzed = ["analyze", "missing.csv", "--seed=1", "--seed=2", "--json"];
+    let wrong = run(&analyzed);
+    assert!(wrong.stderr.contains("RF701"), "{}", wrong.shown());
+}
+
+#[test]
 fn all_mistakes_are_said_at_once_with_remedies() {
     let wrong = run(&[
         "--optimizer",

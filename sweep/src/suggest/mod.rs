@@ -29,6 +29,7 @@ pub use answer::{suggest, suggest_smoothed};
 pub use ending::ending;
 pub use found::{Found, Outcome};
 pub use names::UnknownName;
+pub use noise::seem_smoothed;
 pub use sentence::not_measured;
 
 use crate::plan::Warning;

@@ -38,6 +38,19 @@ impl Noise {
     }
 }
 
+/// Deviations at three steps over those at one from which on losses seem smoothed: 1 for those of
+/// independent batches, 1.7 for a moving average of the last ten or more.
+const SMOOTHED: f64 = 1.5;
+
+/// Whether losses seem to be smoothed already: each is more like its neighbours than like those at
+/// three steps, as losses of batches of their own are not. A curve without noise seems so too.
+#[must_use]
+pub fn seem_smoothed(losses: &[f64]) -> bool {
+    let finite = losses.iter().take_while(|loss| loss.is_finite()).count();
+    let losses = &losses[..finite];
+    deviation(losses, 3) > SMOOTHED * deviation(losses, 1)
+}
+
 /// Robust standard deviation from the differences to the mean of the neighbours at `lag` steps.
 fn deviation(losses: &[f64], lag: usize) -> f64 {
     let mut differences: Vec<f64> = losses
@@ -62,6 +75,7 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::random::SplitMix64;
     use super::*;
 
     #[test]
@@ -71,6 +85,23 @@ mod tests {
         assert!(noise.sd < 1e-12);
         // Next to the ends the median is that of three or four losses, off the line.
         assert_eq!(noise.clipped[2..28], line[2..28]);
+    }
+
+    #[test]
+    fn losses_of_batches_of_their_own_do_not_seem_smoothed_and_their_moving_average_does() {
+        let mut random = SplitMix64::new(1);
+        for beta in [0.9, 0.98] {
+            let losses: Vec<f64> = (0..200).map(|_| random.next() as f64).collect();
+            assert!(!seem_smoothed(&losses));
+            let mut average = losses[0];
+            let smooth = losses.iter().map(|loss| {
+                average = beta * average + (1.0 - beta) * loss;
+                average
+            });
+            assert!(seem_smoothed(&smooth.chain([f64::NAN]).collect::<Vec<_>>()));
+        }
+        assert!(!seem_smoothed(&[]));
+        assert!(!seem_smoothed(&[2.0; 50]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Verdicts and warnings in words, with the numbers and the remedy.
 
-use super::verdict::{Evidence, FEWEST_PER_DECADE, FEWEST_STEPS, Judgement};
+use super::verdict::{Evidence, FEWEST_PER_DECADE, FEWEST_STEPS, Judgement, Wandering};
 use super::{Reason, Verdict};
 use crate::curve::gaussian::LogGrid;
 use crate::plan::Warning;
@@ -87,10 +87,7 @@ fn judged(reason: Reason, evidence: &Evidence, facts: &Facts<'_>) -> String {
             number(evidence.drop),
             number(evidence.noise_sd)
         ),
-        Reason::Wanders => format!(
-            "wanders: not a plateau followed by one fall; lower `min_lr` ({lowest}) so that the \
-             loss is flat at first, or {QUIETER}"
-        ),
+        Reason::Wanders => wanders(evidence.wandering, &lowest),
         Reason::StillFalling => format!(
             "still falling at {highest}: {:.0} % of the drop is done in the last half decade, so \
              that {value} is only a lower bound; raise `max_lr`",
@@ -102,6 +99,44 @@ fn judged(reason: Reason, evidence: &Evidence, facts: &Facts<'_>) -> String {
         ),
         Reason::TooFewPoints | Reason::DivergedAtOnce => unjudged(Some(reason), facts),
     }
+}
+
+fn wanders(how: Option<Wandering>, lowest: &str) -> String {
+    let flat_at_first =
+        format!("lower `min_lr` ({lowest}) so that the loss is flat at first, or {QUIETER}");
+    let told = match how {
+        Some(Wandering::NoPlateau(off)) => format!(
+            "the loss falls already at the lowest learning rates, by {} of the drop off their \
+             mean, where 10 % are allowed; {flat_at_first}",
+            percent(off)
+        ),
+        Some(Wandering::UnevenPlateau(off)) => format!(
+            "the plateau is uneven, by {} of the drop off its mean, where 10 % are allowed; {QUIETER}",
+            percent(off)
+        ),
+        Some(Wandering::Rise(up)) => format!(
+            "the loss rises before the fall is done, by {} of the drop, where 10 % are allowed; \
+             {QUIETER}",
+            percent(up)
+        ),
+        Some(Wandering::SlowFall(early, from_the_start)) => {
+            let remedy = if from_the_start {
+                flat_at_first
+            } else {
+                format!(
+                    "{QUIETER}, or, where it falls in stages, choose by eye among the values of \
+                     the other methods"
+                )
+            };
+            format!(
+                "the fall is slow: {} of it is done two decades before 90 % are, where 30 % are \
+                 allowed; {remedy}",
+                percent(early)
+            )
+        }
+        None => return format!("wanders: {QUIETER}"), // Which no curve does for no reason.
+    };
+    format!("wanders: not a plateau followed by one fall, since {told}")
 }
 
 /// The warning of a usable curve whose minimum lies at the end of the range.
@@ -182,6 +217,11 @@ fn number(value: f64) -> String {
     } else {
         format!("{value:.2e}")
     }
+}
+
+/// A share in percent.
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
 }
 
 /// A learning rate with three digits.

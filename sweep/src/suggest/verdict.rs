@@ -30,6 +30,22 @@ pub struct Evidence {
     /// Share of the drop that is still done in the last half decade, where the minimum lies at the
     /// end of the range; `None` where it does not.
     pub tail: Option<f64>,
+    /// How it is anything but a plateau followed by one fall; `None` where it is that.
+    pub wandering: Option<Wandering>,
+}
+
+/// How a curve is anything but a plateau followed by one fall, the first that holds. Numbers are
+/// shares of the drop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wandering {
+    /// It falls already at the lowest learning rates: by so much the plateau lies off its mean.
+    NoPlateau(f64),
+    /// The plateau goes up, or up and down: so far off its mean.
+    UnevenPlateau(f64),
+    /// It goes up by so much before the fall is mostly done.
+    Rise(f64),
+    /// So much of the fall is done two decades before 90 % are; and whether the plateau falls too.
+    SlowFall(f64, bool),
 }
 
 /// A verdict with what it rests on.
@@ -127,6 +143,7 @@ impl Clipped<'_> {
             rise: rise / rise_error.max(tiny),
             plateau: self.fall.plateau,
             tail: self.tail(),
+            wandering: self.wandering(drop_error.max(tiny)),
         };
         let significant = z >= SIGNIFICANT;
         let above_noise = evidence.drop >= ABOVE_NOISE * self.noise_sd.max(tiny);
@@ -137,7 +154,7 @@ impl Clipped<'_> {
             Some(Reason::DivergedWithoutFalling)
         } else if !significant || !above_noise {
             Some(Reason::Flat)
-        } else if self.wanders(drop_error.max(tiny)) {
+        } else if evidence.wandering.is_some() {
             Some(Reason::Wanders)
         } else if tail > 0.35 {
             Some(Reason::StillFalling)
@@ -187,9 +204,22 @@ impl Clipped<'_> {
         )
     }
 
-    /// Whether it is anything but a plateau followed by one fall.
-    fn wanders(&self, drop_error: f64) -> bool {
+    /// How it is anything but a plateau followed by one fall.
+    fn wandering(&self, drop_error: f64) -> Option<Wandering> {
         let Fall { plateau, drop, .. } = self.fall;
+        let at_first = &self.smoothed[..self.fall.plateau_steps];
+        let off = at_first
+            .iter()
+            .map(|s| (s - plateau).abs())
+            .fold(0.0, f64::max);
+        let falls = matches!(at_first, [first, .., last] if first > last);
+        if off > 0.1 * drop {
+            return Some(if falls {
+                Wandering::NoPlateau(off / drop)
+            } else {
+                Wandering::UnevenPlateau(off / drop)
+            });
+        }
         let mostly_done = self.fall.done(&self.smoothed, 0.8);
         let mut lowest = f64::INFINITY;
         let mut up: f64 = 0.0;
@@ -197,15 +227,14 @@ impl Clipped<'_> {
             up = up.max(s - lowest);
             lowest = lowest.min(s);
         }
-        let uneven = self.smoothed[..self.fall.plateau_steps]
-            .iter()
-            .any(|s| (s - plateau).abs() > 0.1 * drop);
+        if up > (0.1 * drop).max(4.0 * drop_error) {
+            return Some(Wandering::Rise(up / drop));
+        }
         let done = self.fall.done(&self.smoothed, 0.9);
-        let two_decades = self.steps_of(2.0, done);
-        let slow = done
-            .checked_sub(two_decades)
-            .is_some_and(|before| (plateau - self.smoothed[before]) / drop > 0.3);
-        up > (0.1 * drop).max(4.0 * drop_error) || uneven || slow
+        let before = done.checked_sub(self.steps_of(2.0, done))?;
+        let early = (plateau - self.smoothed[before]) / drop;
+        // An even slope falls in the plateau by 5 % off the mean.
+        (early > 0.3).then_some(Wandering::SlowFall(early, falls && off > 0.025 * drop))
     }
 
     /// Share of the drop that is done in the last half decade, where the minimum lies at the end

@@ -106,7 +106,8 @@ fn a_stream_of_tokens_trains_gpt_and_is_held_to_its_context_and_vocabulary() {
         ),
         (
             &["--data", "long.bin", "--vocabulary", "10"],
-            "expected 0 to 9",
+            "--vocabulary: token out of range: `inputs` of sample 0 has 10, expected 0 to 9\n  \
+             use vocabulary 11, or leave it out",
         ),
         (
             &["--data", "long.bin", "--augment", "flip"],

@@ -105,11 +105,10 @@ impl Plan {
                 ));
             }
         };
-        let used = samples.check_labels(sizes.vocabulary, loss.ignore_index)?;
-        let given = samples.check_tokens(sizes.vocabulary)?;
+        let largest = samples.check_tokens(sizes.vocabulary, loss.ignore_index)?;
         let vocabulary = match sizes.vocabulary {
             Some(vocabulary) => vocabulary,
-            None => used.unwrap_or(0).max(given) + 1,
+            None => largest + 1,
         };
         if vocabulary > MAX_TOKENS && sizes.vocabulary.is_none() {
             return Err(failure::user(

@@ -110,9 +110,59 @@ fn a_token_beyond_the_vocabulary_is_named() {
         builtin.vocabulary = 31;
     }
     let failure = trainer().describe(&spec).unwrap_err();
-    for part in ["31", "0 to 30"] {
+    let field = &failure.fields[0];
+    assert_eq!(field.field, "vocabulary");
+    assert_eq!(field.remedy, "use vocabulary 32, or leave it out");
+    for part in ["token out of range: `inputs`", "has 31, expected 0 to 30"] {
         assert!(failure.message.contains(part), "{failure:?}");
     }
+}
+
+/// A stream of 8 samples, the last of whose targets is alone too large for any model here.
+fn stream_with_a_large_token(folder: &tempfile::TempDir) -> v1::Data {
+    let tokens = (0..32).map(|at| at % 4).chain([999_u16]);
+    let bytes: Vec<u8> = tokens.flat_map(u16::to_le_bytes).collect();
+    let file = folder.path().join("tokens.bin");
+    std::fs::write(&file, bytes).unwrap();
+    v1::Data {
+        source: file.display().to_string(),
+        context: 4,
+        ..v1::Data::default()
+    }
+}
+
+#[test]
+fn a_token_that_only_the_targets_have_counts_for_the_vocabulary() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spec = gpt();
+    spec.data = Some(stream_with_a_large_token(&folder));
+    if let Some(v1::trainer_spec::Trainer::Builtin(builtin)) = &mut spec.trainer {
+        builtin.vocabulary = 31;
+    }
+    let failure = trainer().describe(&spec).unwrap_err();
+    assert!(
+        failure.message.contains("`targets` of sample 7 has 999"),
+        "{failure:?}"
+    );
+    assert_eq!(
+        failure.fields[0].remedy,
+        "use vocabulary 1000, or leave it out"
+    );
+}
+
+#[test]
+fn a_model_of_tokens_of_ones_own_is_told_of_tokens_and_not_of_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spec = cases::case("losses.json", "tokens, classes last").spec;
+    spec.data = Some(stream_with_a_large_token(&folder));
+    let failure = trainer().describe(&spec).unwrap_err();
+    let field = &failure.fields[0];
+    assert_eq!(field.code.as_deref(), Some("RF409"), "{failure:?}");
+    assert!(
+        failure.message.contains("token out of range: `targets`"),
+        "{failure:?}"
+    );
+    assert!(field.remedy.contains("number the tokens"), "{failure:?}");
 }
 
 #[test]

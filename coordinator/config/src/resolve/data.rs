@@ -2,6 +2,7 @@
 
 use super::mistakes::{Mistakes, Wrong};
 use super::model::{absolute, missing};
+use super::unread;
 use crate::names::{DATA, DATA_FILES, MODELS, TARGET_TYPES, TOKEN_DTYPES, any_of};
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
@@ -74,13 +75,17 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
     let format = Format::of(&source);
     if format != Format::Embedded {
         if let Some((code, message, remedy)) = missing_files(&source, &DATA, "a file of data") {
+            let remedy = match code {
+                Code::NotAFile => unread::folder(),
+                _ => remedy,
+            };
             mistakes.add(code, "data", message, remedy);
         } else if format == Format::Unknown {
             mistakes.add(
                 Code::DataFormat,
                 "data",
                 unknown_format(&source),
-                "save the arrays with numpy.savez(file, inputs=..., targets=...)",
+                unread::remedy(&source),
             );
         }
     }

@@ -1,8 +1,9 @@
 //! All that is wrong with a specification, gathered before anything is said.
 
-use crate::names::{any_of, nearest};
+use crate::names::{any_of, fastai_methods, methods, nearest, profiles};
 use rangefinder_errors::Code;
 use rangefinder_sweep::event::FieldError;
+use rangefinder_sweep::suggest::Profile;
 use std::fmt::Display;
 
 /// What is wrong with a value and what to do, before it is known which field has it.
@@ -63,10 +64,11 @@ impl Mistakes {
         name: &str,
         known: impl IntoIterator<Item = &'a str> + Clone,
     ) {
-        let remedy = match nearest(name, known.clone()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "use one of those".to_owned(),
-        };
+        let remedy =
+            of_the_other(field, name).unwrap_or_else(|| match nearest(name, known.clone()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "use one of those".to_owned(),
+            });
         self.add(
             Code::UnknownName,
             field,
@@ -87,5 +89,23 @@ impl Mistakes {
         }
         self.0.sort_by_key(place);
         Err(self.0)
+    }
+}
+
+/// How to ask for a row of the table of methods, which has tools and their rules beside ours.
+fn of_the_other(field: &str, name: &str) -> Option<String> {
+    let is_profile = |name: &str| profiles().iter().any(|(known, _)| *known == name);
+    let is_method = |name: &str| methods().iter().any(|(known, _)| *known == name);
+    match (field, name.split_once('/')) {
+        ("method" | "profile", Some((tool, rule))) if is_profile(tool) => {
+            let rule = match fastai_methods().iter().any(|(known, _)| *known == rule) {
+                true if tool == Profile::Fastai.name() => format!(" --method {rule}"),
+                _ => String::new(),
+            };
+            Some(format!("give --profile {tool}{rule}"))
+        }
+        ("method", None) if is_profile(name) => Some(format!("give --profile {name}")),
+        ("profile", None) if is_method(name) => Some(format!("give --method {name}")),
+        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Checks a specification and completes it: every mistake is found before any is reported.
 //!
 //! - `batch`: samples a step.
-//! - `data`: where samples come from.
+//! - `data`: where samples come from; `unread`: what to do about data that are not read.
 //! - `model`: model and loss; `architecture`: the sizes of built-in models.
 //! - `optimizer`: the optimizer, with PyTorch's defaults.
 //! - `parameters`: groups, frozen parameters, clipping, checkpoints.
@@ -26,6 +26,7 @@ mod range;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use optimizer::trainability;
 pub use place::most_workers;

@@ -1,21 +1,8 @@
-//! Losses in a CSV file: columns `lr` (or `learning_rate`) and `loss`, in any order, among others.
-//!
-//! A column `replica` tells replicas apart. In our own `losses.csv` (`task` and `step` beside it)
-//! the steps that two tasks ran are taken from the earlier task, which owns them.
+//! Losses in a CSV file.
 
-use super::input::{Wrong, increasing};
+use super::columns::{self, Columns, Kind};
+use super::input::Wrong;
 use rangefinder_errors::Code;
-use std::collections::BTreeMap;
-
-/// Learning rates of the longest replica, and the losses of each.
-type Columns = (Vec<f64>, Vec<Vec<f64>>);
-
-/// One row, by the line of the file.
-struct Row {
-    line: u64,
-    lr: f64,
-    loss: f64,
-}
 
 /// Reads the text of a file.
 pub(super) fn read(text: &str) -> Result<Columns, Wrong> {
@@ -25,66 +12,12 @@ pub(super) fn read(text: &str) -> Result<Columns, Wrong> {
         .delimiter(delimiter(text))
         .from_reader(text.as_bytes());
     let header = reader.headers().map_err(unreadable)?.clone();
-    let column = |names: &[&str]| {
-        header
-            .iter()
-            .position(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
+    let kind = Kind {
+        column: "column",
+        place: "in the first line",
     };
-    let needed = |names: &[&str]| {
-        column(names).ok_or_else(|| {
-            let there: Vec<_> = header.iter().map(|name| format!("`{name}`")).collect();
-            let there = match there.as_slice() {
-                [] => "the file is empty".to_owned(),
-                names => format!("the columns are {}", names.join(", ")),
-            };
-            let text = format!(
-                "there is no column `{}`; {there}\n  \
-                 name the columns `lr` (or `learning_rate`) and `loss` in the first line",
-                names[0],
-            );
-            Wrong(Code::CurveColumns, text)
-        })
-    };
-    let lr = needed(&["lr", "learning_rate", "learning rate"])?;
-    let loss = needed(&["loss"])?;
-    let replica = column(&["replica"]);
-    let order = replica.and(column(&["step"]).zip(column(&["task"])));
-
-    let mut replicas: BTreeMap<u64, BTreeMap<(u64, u64), Row>> = BTreeMap::new();
-    for (number, record) in (0..).zip(reader.records()) {
-        let record = record.map_err(unreadable)?;
-        let line = record.position().map_or(0, ::csv::Position::line);
-        let cell = |column: usize| record.get(column).unwrap_or_default();
-        let index = |column: usize| {
-            cell(column).parse::<u64>().map_err(|_| {
-                let text = format!(
-                    "line {line}: `{}` in column `{}` is not a whole number\n  correct that row",
-                    cell(column),
-                    &header[column]
-                );
-                Wrong(Code::CurveRow, text)
-            })
-        };
-        let row = Row {
-            line,
-            lr: number_in(cell(lr), &header[lr], line)?,
-            loss: number_in(cell(loss), &header[loss], line)?,
-        };
-        let replica = replica.map_or(Ok(0), index)?;
-        let key = match order {
-            Some((step, task)) => (index(step)?, index(task)?),
-            None => (number, 0),
-        };
-        replicas.entry(replica).or_default().insert(key, row);
-    }
-    let owned = replicas.into_values().map(|rows| {
-        let mut rows: Vec<_> = rows.into_iter().collect();
-        if order.is_some() {
-            rows.dedup_by_key(|((step, _), _)| *step);
-        }
-        rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>()
-    });
-    together(owned.collect())
+    let records = reader.records().map(|record| record.map_err(unreadable));
+    columns::read(&kind, &header, records)
 }
 
 /// What separates the cells of the first line: a comma, or where it has none a semicolon or a tab,
@@ -99,51 +32,6 @@ fn delimiter(text: &str) -> u8 {
         .copied()
         .find(|delimiter| header.as_bytes().contains(delimiter))
         .unwrap_or(b',')
-}
-
-/// Replicas share their learning rates: the shorter ones those of the longest.
-fn together(replicas: Vec<Vec<Row>>) -> Result<Columns, Wrong> {
-    for rows in &replicas {
-        let rates: Vec<_> = rows.iter().map(|row| row.lr).collect();
-        increasing(&rates, |step| format!("line {}", rows[step].line))?;
-    }
-    let Some(longest) = replicas.iter().max_by_key(|rows| rows.len()) else {
-        return Err(Wrong(
-            Code::CurveEmpty,
-            "it has no rows\n  give a curve with at least 8 steps".to_owned(),
-        ));
-    };
-    for rows in &replicas {
-        let other = rows
-            .iter()
-            .zip(longest)
-            .find(|(row, same)| row.lr != same.lr);
-        if let Some((row, same)) = other {
-            let text = format!(
-                "line {}: the learning rate {:?} differs from that of the same step of another \
-                 replica, {:?}\n  give replicas of one sweep, or one file each",
-                row.line, row.lr, same.lr
-            );
-            return Err(Wrong(Code::CurveRates, text));
-        }
-    }
-    let rates = longest.iter().map(|row| row.lr).collect();
-    let losses = |rows: &Vec<Row>| rows.iter().map(|row| row.loss).collect();
-    Ok((rates, replicas.iter().map(losses).collect()))
-}
-
-/// A number, `NaN`, `inf`, or nothing, which is what pandas writes for NaN.
-fn number_in(cell: &str, column: &str, line: u64) -> Result<f64, Wrong> {
-    if cell.is_empty() {
-        return Ok(f64::NAN);
-    }
-    cell.parse().map_err(|_| {
-        let text = format!(
-            "line {line}: `{cell}` in column `{column}` is not a number\n  \
-             write numbers with a point, or nan, inf"
-        );
-        Wrong(Code::CurveRow, text)
-    })
 }
 
 fn unreadable(error: ::csv::Error) -> Wrong {

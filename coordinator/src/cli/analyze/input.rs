@@ -1,6 +1,6 @@
-//! Curves from a file: a sweep.json with all its replicas, or a CSV file.
+//! Curves from a file: a sweep.json with all its replicas, a CSV file, or JSON lines.
 
-use super::csv;
+use super::{csv, json_lines};
 use crate::cli::output::Trouble;
 use crate::exit;
 use rangefinder_config::memory;
@@ -20,7 +20,7 @@ pub(super) struct Curves {
     pub(super) replicas: Vec<Vec<f64>>,
     /// The optimizer's memory.
     pub(super) beta: Option<f64>,
-    /// The specification; empty for a CSV file.
+    /// The specification; empty for any file but a sweep.json.
     pub(super) spec: SweepSpec,
     /// Model and data, where they are known.
     pub(super) described: Option<Described>,
@@ -45,21 +45,30 @@ pub(super) fn read(path: &Path, planned: Option<u32>) -> Result<Curves, Wrong> {
     let text = std::fs::read(path).map_err(|error| {
         Wrong(
             Code::of_reading(&error),
-            format!("cannot be read: {error}\n  give a CSV file with the columns lr and loss, or a sweep.json"),
+            format!(
+                "cannot be read: {error}\n  give a CSV file or JSON lines with lr and loss, or a \
+                 sweep.json"
+            ),
         )
     })?;
     let text = String::from_utf8(text).map_err(|_| {
-        let text = "is not text in UTF-8\n  give a CSV file or a sweep.json";
+        let text = "is not text in UTF-8\n  give a CSV file, JSON lines or a sweep.json";
         Wrong(Code::Unreadable, text.to_owned())
     })?;
     let body = text.trim_start_matches('\u{feff}').trim_start();
-    let json = path
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-    let mut curves = if json || body.starts_with('{') {
+    let ends_in = |names: &[&str]| {
+        let ending = path.extension().unwrap_or_default();
+        names.iter().any(|name| ending.eq_ignore_ascii_case(name))
+    };
+    let lines = ends_in(&["jsonl", "ndjson"]) || json_lines::is(body);
+    let mut curves = if !lines && (ends_in(&["json"]) || body.starts_with('{')) {
         of_document(&text)?
     } else {
-        let (learning_rates, replicas) = csv::read(body)?;
+        let (learning_rates, replicas) = if lines {
+            json_lines::read(body)?
+        } else {
+            csv::read(body)?
+        };
         Curves {
             learning_rates,
             replicas,
@@ -82,8 +91,13 @@ pub(super) fn read(path: &Path, planned: Option<u32>) -> Result<Curves, Wrong> {
 }
 
 fn of_document(text: &str) -> Result<Curves, Wrong> {
-    let document =
-        document::parse(text, "it").map_err(|error| Wrong(error.code(), error.to_string()))?;
+    let document = document::parse(text, "it").map_err(|error| {
+        let others = match error.code() {
+            Code::NotASweep => ", or a CSV file or JSON lines with lr and loss",
+            _ => "",
+        };
+        Wrong(error.code(), format!("{error}{others}"))
+    })?;
     let mut replicas: Vec<_> = document
         .replicas
         .into_iter()

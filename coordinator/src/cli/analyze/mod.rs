@@ -1,10 +1,12 @@
 //! `coordinator analyze`: any method or profile on losses from elsewhere.
 //!
-//! - `input`: curves from a sweep.json or a CSV file.
-//! - `csv`: the columns of a CSV file.
+//! - `input`: curves from a file.
+//! - `csv`, `json_lines`: its rows; `columns`: what is read off them.
 
+mod columns;
 mod csv;
 mod input;
+mod json_lines;
 
 use super::answer;
 use super::args::AnalyzeArgs;
@@ -19,9 +21,15 @@ use rangefinder_report::{SweepDocument, terminal};
 use rangefinder_sweep::curve::{StopDetector, StopReason, StopRule};
 use rangefinder_sweep::event::{FieldError, Observation, Outcome};
 use rangefinder_sweep::state::{ReplicaResult, SweepResult};
-use rangefinder_sweep::suggest::{Method, SmoothedRequest, profiles, rule, suggest_smoothed};
+use rangefinder_sweep::suggest::{
+    Method, Reason, SmoothedRequest, profiles, rule, seem_smoothed, suggest_smoothed,
+};
 use serde_json::json;
 use std::collections::BTreeMap;
+
+/// What is added where a curve that is not usable seems to be smoothed.
+const ARE_SMOOTHED: &str = "; if these losses are smoothed already, as they seem to be, add \
+    `--smoothed` and the tool or the rule, such as `--profile lightning` or `--method steepest`";
 
 pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
     // What is wrong with the flags is said before the file is looked at.
@@ -34,7 +42,16 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
         return smoothed(args, &curves, &settings);
     }
 
-    let found = answer::read(&settings, &curves.learning_rates, &curves.replicas);
+    let mut found = answer::read(&settings, &curves.learning_rates, &curves.replicas);
+    // A sweep.json says how it ended, and has raw losses.
+    let from_elsewhere = curves.stop.is_none();
+    if from_elsewhere
+        && !args.raw
+        && found.verdict.reason == Some(Reason::Wanders)
+        && curves.replicas.iter().any(|losses| seem_smoothed(losses))
+    {
+        found.verdict.message.push_str(ARE_SMOOTHED);
+    }
     let each = answer::read_each(&settings, &curves.learning_rates, &curves.replicas);
     let document = SweepDocument::new(Parts {
         spec: &spec,

@@ -25,6 +25,7 @@ use rangefinder_report::{SweepDocument, files, terminal};
 use rangefinder_sweep::event::{Outcome, SweepEvent};
 use rangefinder_sweep::state::SweepResult;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 use versions::Versions;
 
@@ -37,12 +38,7 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     let resolved = request::resolved(args.request)?;
     let has_own_worker = !worker_command.is_empty() || args.worker_program.is_some();
     request::check_entry(&resolved.spec, has_own_worker)?;
-    let hparams = match (&args.hparams, &args.auto_lr_find) {
-        (Some(path), Some(field)) => {
-            Some(Target::check(path, field.as_deref()).map_err(|error| Trouble::input(&error))?)
-        }
-        _ => None,
-    };
+    let hparams = hparams(&args.hparams, &args.auto_lr_find)?;
     let out = args.out.unwrap_or_else(folder::fresh);
     files::check_folder(&out).map_err(|error| Trouble::input(&error))?;
 
@@ -94,6 +90,33 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     match hparams {
         Some(target) => write(&target, &document, args.quiet),
         None => Ok(answer::end(&document, args.quiet)),
+    }
+}
+
+/// Where the learning rate is to be written. The file and the wish to change it are two flags, so
+/// that nobody's file is changed by naming it.
+fn hparams(
+    file: &Option<PathBuf>,
+    field: &Option<Option<String>>,
+) -> Result<Option<Target>, Trouble> {
+    let incomplete =
+        |text: String| Err(Trouble::new(exit::WRONG_INPUT, Code::MissingArgument, text));
+    match (file, field) {
+        (Some(path), Some(field)) => Target::check(path, field.as_deref())
+            .map(Some)
+            .map_err(|error| Trouble::input(&error)),
+        (Some(path), None) => incomplete(format!(
+            "--hparams: `{}` is named, and nothing says to change it\n  \
+             add --auto-lr-find to write the learning rate into its `lr` or `learning_rate`, or \
+             --auto-lr-find FIELD for another field; without, a file is never written to",
+            path.display()
+        )),
+        (None, Some(_)) => incomplete(
+            "--auto-lr-find: no file is named to write the learning rate into\n  \
+             add --hparams FILE, a .yaml, .toml or .json file with your hyperparameters"
+                .to_owned(),
+        ),
+        (None, None) => Ok(None),
     }
 }
 

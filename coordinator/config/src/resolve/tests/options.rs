@@ -181,6 +181,49 @@ fn data_say_what_their_format_needs_and_nothing_else() {
 }
 
 #[test]
+fn a_row_of_the_table_of_methods_is_told_how_to_be_asked_for() {
+    for (field, name, remedy) in [
+        (
+            "profile",
+            "fastai/valley",
+            "give --profile fastai --method valley",
+        ),
+        (
+            "method",
+            "fastai/slide",
+            "give --profile fastai --method slide",
+        ),
+        ("profile", "fastai/drop80", "give --profile fastai"),
+        ("method", "lightning", "give --profile lightning"),
+        ("profile", "steepest", "give --method steepest"),
+        ("profile", "fastia", "did you mean `fastai`?"),
+    ] {
+        let told = mistakes(serde_json::json!({ field: name }));
+        assert!(
+            told.contains(&format!("{field}: `{name}` is unknown")),
+            "{told}"
+        );
+        assert!(told.trim_end().ends_with(remedy), "{told}");
+    }
+}
+
+#[test]
+fn data_that_are_not_read_are_told_how_to_become_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| serde_json::json!({ "data": name });
+    let endings = [
+        "txt", "pt", "PTH", "parquet", "jsonl", "json", "tsv", "png", "h5",
+    ];
+    let unread: String = endings
+        .iter()
+        .map(|ending| mistakes(of(&format!("*.{ending}"))))
+        .collect();
+    let path = folder.path().display().to_string();
+    let folder = mistakes(of(&path)).replace(&path, "images");
+    insta::assert_snapshot!(unread + &folder);
+}
+
+#[test]
 fn what_the_probe_does_not_see_is_told_to_the_planner() {
     let once = resolved(serde_json::json!({"eval_data": "digits", "eval_every": 2}));
     assert_eq!(once.request.plan.updates_per_step, 2);
