@@ -21,5 +21,5 @@ mod view;
 pub use hyperparameters::{Hyperparameter, hyperparameters};
 pub use plan::plan;
 pub use progress::Progress;
-pub use style::{say, stderr_style};
+pub use style::{complain, say, stderr_style};
 pub use summary::summary;

@@ -1,6 +1,6 @@
 //! Shows a running sweep: live on a terminal, as plain lines elsewhere.
 
-use super::style::{clean_lines, stderr_style};
+use super::style::{clean_lines, fold, stderr_style};
 use super::view::{Note, View};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -135,7 +135,7 @@ impl Progress {
             return;
         }
         match &mut self.screen {
-            Screen::Live(bar) => bar.println(&note.text),
+            Screen::Live(bar) => bar.println(fold(&note.text, self.width, 2)),
             Screen::Plain { writer, .. } => line(writer, &note.text),
         }
     }

@@ -79,7 +79,9 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     if !args.quiet {
         let (width, colour) = terminal::stderr_style();
         let written = written.as_ref().ok();
-        terminal::say(&terminal::summary(&document, written, width, colour));
+        // Apart from what was said during the sweep.
+        let summary = terminal::summary(&document, written, width, colour);
+        terminal::say(&format!("\n{summary}"));
     }
     // What was found is said also where no file could be written: it may have taken hours.
     let folder = written
