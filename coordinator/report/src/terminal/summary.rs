@@ -48,13 +48,13 @@ pub(super) fn warning(warning: &Warning, width: usize, paint: Paint) -> Vec<Stri
         words::sentence(&clean_lines(&warning.message).join(" ")),
         warning.code
     );
-    let mut lines = words::wrap(&text, width.saturating_sub(4)).into_iter();
-    let first = lines
-        .next()
-        .map(|line| format!("  {}", paint.warning(&line)));
-    first
-        .into_iter()
-        .chain(lines.map(|line| format!("    {}", paint.warning(&line))))
+    words::wrap(&text, width.saturating_sub(4))
+        .iter()
+        .enumerate()
+        .map(|(index, line)| match line.strip_prefix('!') {
+            Some(rest) if index == 0 => format!("  {}{rest}", paint.warning("!")),
+            _ => format!("    {line}"),
+        })
         .collect()
 }
 
