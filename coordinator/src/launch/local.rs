@@ -158,24 +158,24 @@ impl Slot {
         let mut stillborn = 0;
         let mut backoff = options.backoff;
         loop {
-            let cause = tokio::select! {
+            let how = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {
                     self.process.stop(options.patience).await;
                     return None;
                 }
-                how = self.process.exited() => format!("worker {} {how}", self.worker),
+                how = self.process.exited() => how,
             };
             if self.started.elapsed() >= options.young {
                 backoff = options.backoff;
             }
             let joined = engine
-                .worker_gone(self.worker.clone(), cause.clone())
+                .worker_gone(self.worker.clone(), format!("worker {} {how}", self.worker))
                 .await
                 .ok()?;
             stillborn = if joined { 0 } else { stillborn + 1 };
             if stillborn >= options.max_stillborn {
-                return Some(cause);
+                return Some(given_up(&self.worker, stillborn, &how));
             }
             tokio::select! {
                 biased;
@@ -190,4 +190,16 @@ impl Slot {
             self.started = Instant::now();
         }
     }
+}
+
+/// Why a worker is not started any more, after `times` processes that ended before they had joined.
+fn given_up(worker: &WorkerId, times: u32, how: &str) -> String {
+    let silent = if how.contains('\n') {
+        ""
+    } else {
+        "; it wrote nothing that says why"
+    };
+    format!(
+        "worker {worker} ended {times} times before it had joined, the last time it {how}{silent}"
+    )
 }
