@@ -1,9 +1,9 @@
 //! The curve, the suggestions, the verdict, the files.
 
 use super::chart::chart;
+use super::methods::methods;
 use super::style::{NARROWEST, Paint, clean_lines};
-use super::table::columns;
-use crate::document::SweepDocument;
+use crate::document::{Status, SweepDocument};
 use crate::files::Written;
 use crate::numbers::{duration, learning_rate};
 use crate::words;
@@ -85,7 +85,7 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
             match &suggestion.interval {
                 Some(interval) => paragraph(&format!(
                     "{}. {}",
-                    words::interval(interval),
+                    words::interval_range(interval),
                     words::interval_meaning(interval, document.replicas.len())
                 )),
                 None => paragraph("No fair interval is known for this method."),
@@ -100,9 +100,13 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
             .as_ref()
             .is_some_and(|verdict| verdict.usable) =>
         {
-            vec![paint.bold("No suggestion from this method")]
+            vec![paint.bad("No suggestion from this method")]
         }
-        None => vec![paint.bold("No usable learning rate")],
+        None => vec![paint.bad(match document.status {
+            Status::Completed => "No usable learning rate",
+            Status::Cancelled => "Cancelled: no learning rate",
+            Status::Failed => "Failed: no learning rate",
+        })],
     };
     for text in [words::groups(document), words::evaluation(document)] {
         if let Some(text) = text.filter(|_| document.rule_value.is_some()) {
@@ -153,60 +157,6 @@ fn notices(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> 
             .flat_map(|it| warning(it, width, paint)),
     );
     lines
-}
-
-/// The chosen method first, then every other.
-fn methods(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
-    let chosen = document.rule_value.as_ref();
-    let mut rows = vec![["method", "lr", "step"].map(str::to_owned).to_vec()];
-    rows.extend(chosen.map(|value| {
-        let note = if words::usable(document).is_some() {
-            ""
-        } else {
-            " (not a suggestion)"
-        };
-        vec![
-            value.method.clone(),
-            learning_rate(value.lr, 4),
-            format!("{}{note}", value.index),
-        ]
-    }));
-    let others = document
-        .methods
-        .iter()
-        .filter(|it| chosen.is_none_or(|value| value.method != it.method));
-    rows.extend(others.map(|it| match &it.value {
-        Some(value) => vec![
-            it.method.clone(),
-            learning_rate(value.lr, 4),
-            value.index.to_string(),
-        ],
-        None => vec![
-            it.method.clone(),
-            "none".to_owned(),
-            clean_lines(&it.why).join(" "),
-        ],
-    }));
-    if rows.len() < 2 {
-        return Vec::new();
-    }
-    let first = usize::from(chosen.is_some());
-    let caption = document.effective_batch_size.map(|size| {
-        let caption = format!("At {}:", words::batch_size(size));
-        let lines = indented(&caption, width).into_iter();
-        lines.map(|line| paint.dim(&line)).collect::<Vec<_>>()
-    });
-    let table = columns(&rows, width)
-        .into_iter()
-        .enumerate()
-        .flat_map(|(index, lines)| {
-            lines.into_iter().map(move |line| match index {
-                0 => paint.dim(&line),
-                index if index == first => paint.bold(&line),
-                _ => line,
-            })
-        });
-    caption.into_iter().flatten().chain(table).collect()
 }
 
 fn traces(
