@@ -158,24 +158,24 @@ impl Slot {
         let mut stillborn = 0;
         let mut backoff = options.backoff;
         loop {
-            let how = tokio::select! {
+            let cause = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {
                     self.process.stop(options.patience).await;
                     return None;
                 }
-                how = self.process.exited() => how,
+                how = self.process.exited() => format!("worker {} {how}", self.worker),
             };
             if self.started.elapsed() >= options.young {
                 backoff = options.backoff;
             }
             let joined = engine
-                .worker_gone(self.worker.clone(), format!("worker {} {how}", self.worker))
+                .worker_gone(self.worker.clone(), cause.clone())
                 .await
                 .ok()?;
             stillborn = if joined { 0 } else { stillborn + 1 };
             if stillborn >= options.max_stillborn {
-                return Some(given_up(&self.worker, stillborn, &how));
+                return Some(given_up(stillborn, &cause));
             }
             tokio::select! {
                 biased;
@@ -193,13 +193,11 @@ impl Slot {
 }
 
 /// Why a worker is not started any more, after `times` processes that ended before they had joined.
-fn given_up(worker: &WorkerId, times: u32, how: &str) -> String {
-    let silent = if how.contains('\n') {
+fn given_up(times: u32, cause: &str) -> String {
+    let silent = if cause.contains('\n') {
         ""
     } else {
         "; it wrote nothing that says why"
     };
-    format!(
-        "worker {worker} ended {times} times before it had joined, the last time it {how}{silent}"
-    )
+    format!("after {times} starts in vain, {cause}{silent}")
 }
