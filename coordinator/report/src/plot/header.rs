@@ -22,18 +22,8 @@ pub(super) fn headline(document: &SweepDocument) -> Headline {
             text: format!("Learning rate {}", learning_rate(suggestion.lr, 3)),
             usable: true,
         },
-        None if document
-            .verdict
-            .as_ref()
-            .is_some_and(|verdict| verdict.usable) =>
-        {
-            Headline {
-                text: "No suggestion from this method".to_owned(),
-                usable: false,
-            }
-        }
         None => Headline {
-            text: "No usable learning rate".to_owned(),
+            text: words::no_suggestion(document).to_owned(),
             usable: false,
         },
     }

@@ -242,7 +242,7 @@ fn mark(grid: &mut Grid, document: &SweepDocument, scale: &Scale) -> Option<usiz
     Some(column)
 }
 
-/// The axis, heavy and in the colour of the suggestion where the interval lies.
+/// The axis, heavy and red where the interval lies.
 fn axis(
     document: &SweepDocument,
     scale: &Scale,

@@ -110,11 +110,13 @@ impl Paint {
         self.apply(Style::new().blue().bright(), text)
     }
 
-    /// What was found: on a terminal, red is for what went wrong.
+    /// Its mark and its interval in the chart, in the colour that they have in the picture. Words
+    /// are not painted with it: red words tell what went wrong.
     pub fn suggestion(self, text: &str) -> String {
-        self.apply(Style::new().green().bold(), text)
+        self.apply(Style::new().red().bold(), text)
     }
 
+    /// Words that tell what went wrong.
     pub fn bad(self, text: &str) -> String {
         self.apply(Style::new().red().bold(), text)
     }

@@ -3,7 +3,7 @@
 use super::chart::chart;
 use super::methods::methods;
 use super::style::{NARROWEST, Paint, clean_lines};
-use crate::document::{Status, SweepDocument};
+use crate::document::SweepDocument;
 use crate::files::Written;
 use crate::numbers::{duration, learning_rate};
 use crate::words;
@@ -93,20 +93,9 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
             let lr = learning_rate(suggestion.lr, 4);
             let headline = format!("Learning rate {lr}{}", words::at_batch_size(document));
             let headline = words::wrap(&headline, width).into_iter();
-            headline.map(|line| paint.suggestion(&line)).collect()
+            headline.map(|line| paint.bold(&line)).collect()
         }
-        None if document
-            .verdict
-            .as_ref()
-            .is_some_and(|verdict| verdict.usable) =>
-        {
-            vec![paint.bad("No suggestion from this method")]
-        }
-        None => vec![paint.bad(match document.status {
-            Status::Completed => "No usable learning rate",
-            Status::Cancelled => "Cancelled: no learning rate",
-            Status::Failed => "Failed: no learning rate",
-        })],
+        None => vec![paint.bad(words::no_suggestion(document))],
     };
     for text in [words::groups(document), words::evaluation(document)] {
         if let Some(text) = text.filter(|_| document.rule_value.is_some()) {
