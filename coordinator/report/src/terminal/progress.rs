@@ -14,6 +14,10 @@ const PLAIN_EVERY_MS: u64 = 5000;
 /// Longest time for which the live view may be behind the events.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Columns of what turns before the bar while nothing else may move for long: data is loaded, a
+/// step is slow.
+const SPINNER: usize = 2;
+
 /// Where it is shown.
 enum Screen {
     Live(ProgressBar),
@@ -63,7 +67,7 @@ impl Progress {
         colour: bool,
     ) -> Self {
         let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
         Self {
@@ -142,7 +146,7 @@ impl Progress {
 
     fn refresh(&mut self) {
         match &mut self.screen {
-            Screen::Live(bar) => bar.set_message(self.view.bar(self.width)),
+            Screen::Live(bar) => bar.set_message(self.view.bar(self.width.saturating_sub(SPINNER))),
             Screen::Plain { .. } if self.quiet || self.view.steps().1 == 0 => {}
             Screen::Plain { writer, last_ms } => {
                 let now = self.view.at_ms();
