@@ -23,5 +23,5 @@ mod view;
 pub use hyperparameters::{Hyperparameter, hyperparameters};
 pub use plan::plan;
 pub use progress::Progress;
-pub use style::{complain, say, stderr_style};
+pub use style::{complain, fold, say, stderr_style};
 pub use summary::summary;

@@ -50,7 +50,8 @@ pub fn complain(text: &str) {
 /// Text whose lines are at most `width` columns long, broken between words: a terminal would break
 /// the words. The rest of a line stands `hang` columns further in than its beginning. A word that
 /// does not fit, such as a path, stays whole, for copying.
-pub(super) fn fold(text: &str, width: usize, hang: usize) -> String {
+#[must_use]
+pub fn fold(text: &str, width: usize, hang: usize) -> String {
     let lines: Vec<String> = text
         .lines()
         .map(|line| fold_line(line, width, hang))
