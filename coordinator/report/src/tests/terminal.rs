@@ -150,6 +150,16 @@ fn colours_change_nothing_but_colours() {
 }
 
 #[test]
+fn what_is_no_suggestion_is_not_marked_in_the_colour_of_one() {
+    let marks = |name: &str| {
+        let text = summary(&samples::sample(name).document(), None, 90, true);
+        ["\u{1b}[31m\u{1b}[1m●", "\u{1b}[31m\u{1b}[1m○"].map(|mark| text.contains(mark))
+    };
+    assert_eq!(marks("falls"), [true, false]);
+    assert_eq!(marks("flat"), [false, false]);
+}
+
+#[test]
 fn without_colour_no_control_character_reaches_the_terminal() {
     let mut sample = samples::sample("falls");
     sample.result.warnings.push(Warning {

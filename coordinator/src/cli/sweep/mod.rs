@@ -228,7 +228,9 @@ fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, T
             .collect();
         let (width, colour) = terminal::stderr_style();
         let batch = document.effective_batch_size;
-        terminal::say(&terminal::hyperparameters(&all, batch, width, colour));
+        let table = terminal::hyperparameters(&all, batch, width, colour);
+        let path = target.path().display();
+        terminal::say(&format!("\nWritten into {path}:\n{table}"));
     }
     Ok(exit::OK)
 }
