@@ -30,7 +30,7 @@ pub(super) fn methods(document: &SweepDocument, width: usize, paint: Paint) -> V
     };
     let caption = words::wrap(&caption(document), width.saturating_sub(2));
     let caption = caption.into_iter().map(|line| format!("  {line}"));
-    // The last line of them names the columns.
+    // As far as the line that names the columns.
     let dim = caption.len() + table.first().map_or(0, Vec::len);
     caption
         .chain(table.into_iter().flatten())

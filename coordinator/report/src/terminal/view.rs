@@ -316,9 +316,9 @@ impl View {
             None => format!("{worker} is gone: {cause}"),
         };
         let before = self.causes.insert(worker.clone(), cause.to_owned());
-        match how.split_once('\n') {
-            Some((first, _)) if before.is_some_and(|before| before == cause) => {
-                let first = first.trim_end_matches(':');
+        let first = how.lines().next().unwrap_or_default();
+        match first.strip_suffix(':') {
+            Some(first) if before.is_some_and(|before| before == cause) => {
                 format!("{first} were the same")
             }
             _ => how,
