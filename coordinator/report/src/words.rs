@@ -251,13 +251,8 @@ pub(crate) fn interval(interval: &Interval) -> String {
         IntervalMethod::Bootstrap => "bootstrap",
         IntervalMethod::StudentT => "t over replicas",
     };
-    format!("{} ({method})", interval_range(interval))
-}
-
-/// The interval alone.
-pub(crate) fn interval_range(interval: &Interval) -> String {
     format!(
-        "{} % interval {} to {}",
+        "{} % interval {} to {} ({method})",
         percent(interval.level),
         learning_rate(interval.low, 2),
         learning_rate(interval.high, 2)

@@ -85,7 +85,7 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
             match &suggestion.interval {
                 Some(interval) => paragraph(&format!(
                     "{}. {}",
-                    words::interval_range(interval),
+                    words::interval(interval),
                     words::interval_meaning(interval, document.replicas.len())
                 )),
                 None => paragraph("No fair interval is known for this method."),
