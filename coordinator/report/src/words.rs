@@ -38,6 +38,17 @@ pub(crate) fn not_a_suggestion(document: &SweepDocument) -> Option<String> {
     ))
 }
 
+/// The headline where there is no suggestion.
+pub(crate) fn no_suggestion(document: &SweepDocument) -> &'static str {
+    let judged_usable = document.verdict.as_ref().is_some_and(|it| it.usable);
+    match document.status {
+        Status::Completed if judged_usable => "No suggestion from this method",
+        Status::Completed => "No usable learning rate",
+        Status::Cancelled => "Cancelled: no learning rate",
+        Status::Failed => "Failed: no learning rate",
+    }
+}
+
 /// What was trained: model, data, optimizer, and the precision where it is not the usual one.
 pub(crate) fn trained(document: &SweepDocument) -> String {
     let spec = &document.spec;

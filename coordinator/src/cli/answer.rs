@@ -110,7 +110,7 @@ pub(super) fn end(document: &SweepDocument, quiet: bool) -> u8 {
             Some(verdict) if !verdict.usable => verdict.message.as_str(),
             _ => "the method gives none",
         };
-        terminal::say(&format!("no usable learning rate: {why}\n"));
+        terminal::complain(&format!("no usable learning rate: {why}"));
     }
     code
 }

@@ -80,7 +80,7 @@ impl Trouble {
                     |list, one| list + &one,
                 ),
         };
-        terminal::say(&format!("{said}\n"));
+        terminal::complain(&said);
         self.exit
     }
 }

@@ -45,12 +45,13 @@ pub(super) fn run(args: PlanArgs) -> Result<u8, Trouble> {
         let lrs = request.range.learning_rates();
         let batch = effective_batch_size(&resolved.spec);
         let drawing = terminal::plan(&plan, &lrs, batch, width, colour);
-        let note = if shortened {
-            "\nWorkers will measure the gradients first: warm-ups may become shorter than shown.\n"
-        } else {
-            ""
-        };
-        format!("{}\n{note}", drawing.trim_end())
+        let mut text = format!("{}\n", drawing.trim_end());
+        if shortened {
+            let note = "Workers will measure the gradients first: warm-ups may become shorter than \
+                        shown.";
+            text.push_str(&format!("\n{}\n", terminal::fold(note, width, 0)));
+        }
+        text
     };
     print(&text)?;
     Ok(exit::OK)

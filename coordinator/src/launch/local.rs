@@ -175,7 +175,7 @@ impl Slot {
                 .ok()?;
             stillborn = if joined { 0 } else { stillborn + 1 };
             if stillborn >= options.max_stillborn {
-                return Some(cause);
+                return Some(given_up(stillborn, &cause));
             }
             tokio::select! {
                 biased;
@@ -190,4 +190,14 @@ impl Slot {
             self.started = Instant::now();
         }
     }
+}
+
+/// Why a worker is not started any more, after `times` processes that ended before they had joined.
+fn given_up(times: u32, cause: &str) -> String {
+    let silent = if cause.contains('\n') {
+        ""
+    } else {
+        "; it wrote nothing that says why"
+    };
+    format!("after {times} starts in vain, {cause}{silent}")
 }

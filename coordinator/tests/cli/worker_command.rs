@@ -25,7 +25,8 @@ fn the_command_is_split_as_a_shell_does_and_gets_the_contract_of_every_worker() 
     .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("exited with code 7"), "{stderr}");
+    let why = "after 3 starts in vain, worker w0 exited with code 7; it wrote nothing";
+    assert!(stderr.contains(why), "{stderr}");
     let words = fs::read_to_string(folder.path().join("words")).unwrap();
     assert_eq!(words, "module:setup\ntwo words\na\"b\nc d\n");
     let variables = fs::read_to_string(folder.path().join("variables")).unwrap();

@@ -1,6 +1,6 @@
 //! What was trained, and the learning rate in large, or why there is none.
 
-use super::canvas::{Canvas, Style, colour, text_width};
+use super::canvas::{Canvas, Style, WIDTH, colour, text_width};
 use crate::document::SweepDocument;
 use crate::numbers::learning_rate;
 use crate::words;
@@ -22,18 +22,8 @@ pub(super) fn headline(document: &SweepDocument) -> Headline {
             text: format!("Learning rate {}", learning_rate(suggestion.lr, 3)),
             usable: true,
         },
-        None if document
-            .verdict
-            .as_ref()
-            .is_some_and(|verdict| verdict.usable) =>
-        {
-            Headline {
-                text: "No suggestion from this method".to_owned(),
-                usable: false,
-            }
-        }
         None => Headline {
-            text: "No usable learning rate".to_owned(),
+            text: words::no_suggestion(document).to_owned(),
             usable: false,
         },
     }
@@ -42,19 +32,14 @@ pub(super) fn headline(document: &SweepDocument) -> Headline {
 /// Draws the header and returns where it ends.
 pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Headline) -> f64 {
     let small = Style::new(13.0, colour::MUTED);
-    let described =
-        [words::trained(document), words::size(document)].map(|part| words::shorten(&part, 90));
-    let line = described
-        .iter()
-        .filter(|part| !part.is_empty())
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(" · ");
-    canvas.text(
-        (LEFT, 32.0),
-        &words::shorten(&line, COLUMNS - 12),
-        Style::new(14.0, colour::INK).bold(),
-    );
+    let title = Style::new(14.0, colour::INK).bold();
+    let mut base = 32.0;
+    for line in title_lines(document, title) {
+        canvas.text((LEFT, base), &line, title);
+        base += 20.0;
+    }
+    // The headline stands below the last of them.
+    base += 18.0;
 
     let fill = if headline.usable {
         colour::SUGGESTION
@@ -62,13 +47,13 @@ pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Hea
         colour::INK
     };
     let large = Style::new(28.0, fill).bold();
-    canvas.text((LEFT, 70.0), &headline.text, large);
-    let mut y = 74.0;
+    canvas.text((LEFT, base), &headline.text, large);
+    let mut y = base + 4.0;
     if let Some(suggestion) = words::usable(document) {
         let beside = LEFT + text_width(&headline.text, large) + 14.0;
         let found_at = words::at_batch_size(document);
         let style = Style::new(15.0, colour::INK);
-        canvas.text((beside, 70.0), found_at.trim_start(), style);
+        canvas.text((beside, base), found_at.trim_start(), style);
         let mut note = format!("by {}", suggestion.method);
         if let Some(interval) = &suggestion.interval {
             note = format!("{note}, {}", words::interval(interval));
@@ -108,4 +93,21 @@ pub(super) fn draw(canvas: &mut Canvas, document: &SweepDocument, headline: &Hea
         y += 18.0;
     }
     y
+}
+
+/// What was trained and the size of the sweep: on one line where it fits, else on one each.
+fn title_lines(document: &SweepDocument, style: Style) -> Vec<String> {
+    let fits = |line: &str| text_width(line, style) <= WIDTH - 2.0 * LEFT;
+    let parts = [words::trained(document), words::size(document)];
+    let parts = Vec::from_iter(parts.into_iter().filter(|part| !part.is_empty()));
+    let line = parts.join(" · ");
+    if fits(&line) {
+        return vec![line];
+    }
+    let fitted = |part: &String| {
+        let lengths = (1..=part.chars().count()).rev();
+        let mut shortened = lengths.map(|most| words::shorten(part, most));
+        shortened.find(|line| fits(line)).unwrap_or_default()
+    };
+    parts.iter().map(fitted).collect()
 }

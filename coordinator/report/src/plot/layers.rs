@@ -56,7 +56,7 @@ fn end_of_curve(document: &SweepDocument, frame: &Frame) -> Option<f64> {
     document.curve.lr.last().and_then(|lr| frame.x(*lr))
 }
 
-/// Boundaries, and the warm-up before each.
+/// Boundaries, and the warm-up before each, as far as the curve goes.
 fn segments(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
     let Some(plan) = document.plan.as_ref().filter(|plan| plan.segments > 1) else {
         return;
@@ -71,16 +71,23 @@ fn segments(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
         .tasks
         .iter()
         .filter(|task| task.replica == 0 && task.segment > 0);
+    let end = end_of_curve(document, frame).unwrap_or(frame.right);
     for task in cut.clone() {
         if let (Some(from), Some(to)) = (x(task.warm_up_start), x(task.start)) {
-            let size = [from, frame.top, to - from, frame.bottom - frame.top];
+            let size = [
+                from,
+                frame.top,
+                to.min(end) - from,
+                frame.bottom - frame.top,
+            ];
             canvas.rect(
                 size,
                 &format!("fill=\"{}\" fill-opacity=\"0.09\"", colour::OVERLAP),
             );
         }
     }
-    for boundary in cut.filter_map(|task| x(task.start)) {
+    let boundaries = cut.filter_map(|task| x(task.start));
+    for boundary in boundaries.filter(|boundary| *boundary < end) {
         let dashes = format!(
             "stroke=\"{}\" stroke-dasharray=\"3 4\" stroke-opacity=\"0.8\"",
             colour::MUTED
@@ -235,7 +242,8 @@ fn suggestion(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
             &format!("fill=\"{}\" fill-opacity=\"0.07\"", colour::SUGGESTION),
         );
         canvas.line([low, y, high, y], &red);
-        for end in [low, high] {
+        // An end beneath the point would look out from behind it.
+        for end in [low, high].into_iter().filter(|end| (end - x).abs() > 10.0) {
             canvas.line([end, y - 6.0, end, y + 6.0], &red);
         }
     }

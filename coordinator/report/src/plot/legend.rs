@@ -6,7 +6,8 @@ use crate::words;
 
 const LEFT: f64 = 24.0;
 const LINE: f64 = 20.0;
-const SAMPLE: f64 = 22.0;
+/// Between a sample and its text, and between a text and the next sample.
+const GAPS: [f64; 2] = [7.0, 18.0];
 
 /// One meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +44,17 @@ impl Entry {
         }
     }
 
+    /// Width of what is drawn.
+    fn sample(self) -> f64 {
+        match self {
+            Self::Boundary | Self::Stop => 4.0,
+            Self::Suggestion | Self::RuleValue => 12.0,
+            _ => 22.0,
+        }
+    }
+
     fn draw(self, canvas: &mut Canvas, x: f64, y: f64) {
-        let (middle, end) = (x + SAMPLE / 2.0, x + SAMPLE);
+        let (middle, end) = (x + self.sample() / 2.0, x + self.sample());
         let line = |stroke: &str, rest: &str| format!("stroke=\"{stroke}\" {rest}");
         match self {
             Self::Raw | Self::Evaluation | Self::Mean(_) => {
@@ -59,7 +69,7 @@ impl Entry {
                 &line(colour::CURVE, "stroke-width=\"1\" stroke-opacity=\"0.5\""),
             ),
             Self::Band => canvas.rect(
-                [x, y - 6.0, SAMPLE, 12.0],
+                [x, y - 6.0, self.sample(), 12.0],
                 &format!("fill=\"{}\" fill-opacity=\"0.14\"", colour::CURVE),
             ),
             Self::Boundary => canvas.line(
@@ -67,7 +77,7 @@ impl Entry {
                 &line(colour::MUTED, "stroke-dasharray=\"3 3\""),
             ),
             Self::Overlap => canvas.rect(
-                [x, y - 6.0, SAMPLE, 12.0],
+                [x, y - 6.0, self.sample(), 12.0],
                 &format!("fill=\"{}\" fill-opacity=\"0.16\"", colour::OVERLAP),
             ),
             Self::Suggestion => canvas.circle(
@@ -76,6 +86,10 @@ impl Entry {
                 &format!("fill=\"{}\"", colour::SUGGESTION),
             ),
             Self::Interval => {
+                canvas.rect(
+                    [x, y - 6.0, self.sample(), 12.0],
+                    &format!("fill=\"{}\" fill-opacity=\"0.12\"", colour::SUGGESTION),
+                );
                 let red = line(colour::SUGGESTION, "stroke-width=\"2\"");
                 canvas.line([x, y, end, y], &red);
                 canvas.line([x, y - 4.0, x, y + 4.0], &red);
@@ -135,22 +149,22 @@ pub(super) fn draw(canvas: &mut Canvas, entries: &[Entry]) -> f64 {
     let mut lines: Vec<Vec<(f64, Entry)>> = vec![Vec::new()];
     let mut x = LEFT;
     for entry in entries {
-        let width = SAMPLE + 7.0 + text_width(&entry.text(), style) + 14.0;
-        if x + width > WIDTH - LEFT + 14.0 {
+        let width = entry.sample() + GAPS[0] + text_width(&entry.text(), style);
+        if x + width > WIDTH - LEFT {
             lines.push(Vec::new());
             x = LEFT;
         }
         if let Some(line) = lines.last_mut() {
             line.push((x, *entry));
         }
-        x += width;
+        x += width + GAPS[1];
     }
     let top = HEIGHT - 16.0 - LINE * crate::numbers::real(lines.len() - 1);
     let mut y = top;
     for line in lines {
         for (x, entry) in line {
             entry.draw(canvas, x, y - 4.0);
-            canvas.text((x + SAMPLE + 7.0, y), &entry.text(), style);
+            canvas.text((x + entry.sample() + GAPS[0], y), &entry.text(), style);
         }
         y += LINE;
     }

@@ -14,6 +14,7 @@ enum Layer {
     Raw,
     Clipped,
     Smoothed,
+    Ring,
     Mark,
 }
 
@@ -78,7 +79,7 @@ impl Grid {
             text.push_str(&match run.first().map(|cell| cell.layer) {
                 Some(Layer::Smoothed) => paint.curve(&characters),
                 Some(Layer::Mark) => paint.suggestion(&characters),
-                Some(Layer::Empty) | None => characters,
+                Some(Layer::Ring | Layer::Empty) | None => characters,
                 Some(_) => paint.dim(&characters),
             });
         }
@@ -230,14 +231,14 @@ fn smoothed(grid: &mut Grid, document: &SweepDocument, scale: &Scale) {
 
 /// Marks the suggestion, or where the rule's value is no suggestion, that one with a ring.
 fn mark(grid: &mut Grid, document: &SweepDocument, scale: &Scale) -> Option<usize> {
-    let (lr, character) = match words::usable(document) {
-        Some(suggestion) => (suggestion.lr, '●'),
-        None => (document.rule_value.as_ref()?.lr, '○'),
+    let (lr, layer, character) = match words::usable(document) {
+        Some(suggestion) => (suggestion.lr, Layer::Mark, '●'),
+        None => (document.rule_value.as_ref()?.lr, Layer::Ring, '○'),
     };
     let column = scale.column(lr)?;
     let at = words::smoothed_at(document, lr).and_then(|loss| scale.vertical.at(loss));
     if let Some(row) = at.and_then(|at| scale.row(at.clamp(0.0, 1.0))) {
-        grid.put(column, row, Layer::Mark, character);
+        grid.put(column, row, layer, character);
     }
     Some(column)
 }

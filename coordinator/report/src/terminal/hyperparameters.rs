@@ -46,7 +46,7 @@ pub fn hyperparameters(
         for line in lines {
             // The mark is for those who see no colours.
             let line = match &it.before {
-                Some(_) => paint.suggestion(&format!("*{}", line.get(1..).unwrap_or(&line))),
+                Some(_) => paint.bold(&format!("*{}", line.get(1..).unwrap_or(&line))),
                 None => line,
             };
             text.push_str(&line);

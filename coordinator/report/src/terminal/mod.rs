@@ -6,11 +6,13 @@
 //! - `plan`: a drawing of the plan, and what it costs and promises.
 //! - `chart`: the curve in characters.
 //! - `table`: columns that line up.
-//! - `summary`: the curve, the suggestions, the verdict, the files.
+//! - `summary`: the curve, the suggestion, the verdict, the files.
+//! - `methods`: what every method gives, as a table.
 //! - `hyperparameters`: the hyperparameters as a file now holds them.
 
 mod chart;
 mod hyperparameters;
+mod methods;
 mod plan;
 mod progress;
 mod style;
@@ -21,5 +23,5 @@ mod view;
 pub use hyperparameters::{Hyperparameter, hyperparameters};
 pub use plan::plan;
 pub use progress::Progress;
-pub use style::{say, stderr_style};
+pub use style::{complain, fold, say, stderr_style};
 pub use summary::summary;

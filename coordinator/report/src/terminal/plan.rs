@@ -20,7 +20,10 @@ pub fn plan(
     colour: bool,
 ) -> String {
     let (width, paint) = (width.max(NARROWEST), Paint { colour });
-    let mut lines = vec![paint.bold(&words::shorten(&title(plan), width))];
+    let mut lines: Vec<String> = words::wrap(&title(plan), width)
+        .iter()
+        .map(|line| paint.bold(line))
+        .collect();
     lines.extend(drawing(
         plan,
         learning_rates,
@@ -97,14 +100,15 @@ fn drawing(
     let axis = ends(learning_rates, effective_batch_size, columns);
     lines.push(paint.dim(&format!("{:margin$}{axis}", "")));
     if plan.segments > 1 {
-        let legend = format!("{:margin$}░ warm-up   █ own steps", "");
-        lines.push(paint.dim(&words::shorten(&legend, width)));
+        let legend = "░ warm-up   █ own steps";
+        let indent = margin.min(width.saturating_sub(legend.chars().count()));
+        lines.push(paint.dim(&format!("{:indent$}{legend}", "")));
     }
     lines
 }
 
-/// A task without its own replica and segment has no name of its own.
-fn name(plan: &Plan, task: &Task) -> String {
+/// What a task is called. One without its own replica and segment has no name of its own.
+pub(super) fn name(plan: &Plan, task: &Task) -> String {
     match (plan.replicas > 1, plan.segments > 1) {
         (true, true) => format!("replica {} segment {}", task.replica, task.segment),
         (true, false) => format!("replica {}", task.replica),

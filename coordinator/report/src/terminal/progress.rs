@@ -1,6 +1,6 @@
 //! Shows a running sweep: live on a terminal, as plain lines elsewhere.
 
-use super::style::{clean_lines, stderr_style};
+use super::style::{clean_lines, fold, stderr_style};
 use super::view::{Note, View};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,6 +13,10 @@ const PLAIN_EVERY_MS: u64 = 5000;
 
 /// Longest time for which the live view may be behind the events.
 const TICK: Duration = Duration::from_millis(200);
+
+/// Columns of what turns before the bar while nothing else may move for long: data is loaded, a
+/// step is slow.
+const SPINNER: usize = 2;
 
 /// Where it is shown.
 enum Screen {
@@ -63,7 +67,7 @@ impl Progress {
         colour: bool,
     ) -> Self {
         let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
         Self {
@@ -135,14 +139,14 @@ impl Progress {
             return;
         }
         match &mut self.screen {
-            Screen::Live(bar) => bar.println(&note.text),
+            Screen::Live(bar) => bar.println(fold(&note.text, self.width, 2)),
             Screen::Plain { writer, .. } => line(writer, &note.text),
         }
     }
 
     fn refresh(&mut self) {
         match &mut self.screen {
-            Screen::Live(bar) => bar.set_message(self.view.bar(self.width)),
+            Screen::Live(bar) => bar.set_message(self.view.bar(self.width.saturating_sub(SPINNER))),
             Screen::Plain { .. } if self.quiet || self.view.steps().1 == 0 => {}
             Screen::Plain { writer, last_ms } => {
                 let now = self.view.at_ms();

@@ -1,8 +1,8 @@
 //! The curve, the suggestions, the verdict, the files.
 
 use super::chart::chart;
+use super::methods::methods;
 use super::style::{NARROWEST, Paint, clean_lines};
-use super::table::columns;
 use crate::document::SweepDocument;
 use crate::files::Written;
 use crate::numbers::{duration, learning_rate};
@@ -48,13 +48,13 @@ pub(super) fn warning(warning: &Warning, width: usize, paint: Paint) -> Vec<Stri
         words::sentence(&clean_lines(&warning.message).join(" ")),
         warning.code
     );
-    let mut lines = words::wrap(&text, width.saturating_sub(4)).into_iter();
-    let first = lines
-        .next()
-        .map(|line| format!("  {}", paint.warning(&line)));
-    first
-        .into_iter()
-        .chain(lines.map(|line| format!("    {}", paint.warning(&line))))
+    words::wrap(&text, width.saturating_sub(4))
+        .iter()
+        .enumerate()
+        .map(|(index, line)| match line.strip_prefix('!') {
+            Some(rest) if index == 0 => format!("  {}{rest}", paint.warning("!")),
+            _ => format!("    {line}"),
+        })
         .collect()
 }
 
@@ -93,16 +93,9 @@ fn answer(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
             let lr = learning_rate(suggestion.lr, 4);
             let headline = format!("Learning rate {lr}{}", words::at_batch_size(document));
             let headline = words::wrap(&headline, width).into_iter();
-            headline.map(|line| paint.suggestion(&line)).collect()
+            headline.map(|line| paint.bold(&line)).collect()
         }
-        None if document
-            .verdict
-            .as_ref()
-            .is_some_and(|verdict| verdict.usable) =>
-        {
-            vec![paint.bold("No suggestion from this method")]
-        }
-        None => vec![paint.bold("No usable learning rate")],
+        None => vec![paint.bad(words::no_suggestion(document))],
     };
     for text in [words::groups(document), words::evaluation(document)] {
         if let Some(text) = text.filter(|_| document.rule_value.is_some()) {
@@ -153,60 +146,6 @@ fn notices(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> 
             .flat_map(|it| warning(it, width, paint)),
     );
     lines
-}
-
-/// The chosen method first, then every other.
-fn methods(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
-    let chosen = document.rule_value.as_ref();
-    let mut rows = vec![["method", "lr", "step"].map(str::to_owned).to_vec()];
-    rows.extend(chosen.map(|value| {
-        let note = if words::usable(document).is_some() {
-            ""
-        } else {
-            " (not a suggestion)"
-        };
-        vec![
-            value.method.clone(),
-            learning_rate(value.lr, 4),
-            format!("{}{note}", value.index),
-        ]
-    }));
-    let others = document
-        .methods
-        .iter()
-        .filter(|it| chosen.is_none_or(|value| value.method != it.method));
-    rows.extend(others.map(|it| match &it.value {
-        Some(value) => vec![
-            it.method.clone(),
-            learning_rate(value.lr, 4),
-            value.index.to_string(),
-        ],
-        None => vec![
-            it.method.clone(),
-            "none".to_owned(),
-            clean_lines(&it.why).join(" "),
-        ],
-    }));
-    if rows.len() < 2 {
-        return Vec::new();
-    }
-    let first = usize::from(chosen.is_some());
-    let caption = document.effective_batch_size.map(|size| {
-        let caption = format!("At {}:", words::batch_size(size));
-        let lines = indented(&caption, width).into_iter();
-        lines.map(|line| paint.dim(&line)).collect::<Vec<_>>()
-    });
-    let table = columns(&rows, width)
-        .into_iter()
-        .enumerate()
-        .flat_map(|(index, lines)| {
-            lines.into_iter().map(move |line| match index {
-                0 => paint.dim(&line),
-                index if index == first => paint.bold(&line),
-                _ => line,
-            })
-        });
-    caption.into_iter().flatten().chain(table).collect()
 }
 
 fn traces(

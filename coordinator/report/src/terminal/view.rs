@@ -1,6 +1,6 @@
 //! What a running sweep looks like, as a function of its events: no clock, no terminal.
 
-use super::plan::plan;
+use super::plan::{self, plan};
 use super::style::clean_lines;
 use crate::numbers::{duration, real, whole};
 use crate::words;
@@ -46,6 +46,10 @@ pub(super) struct View {
     phase: String,
     runs: BTreeMap<TaskId, Run>,
     starts: BTreeMap<TaskId, u32>,
+    /// What the drawing of the plan calls the tasks.
+    names: BTreeMap<TaskId, String>,
+    /// Why each worker was last gone.
+    causes: BTreeMap<WorkerId, String>,
     losses: BTreeMap<u32, f64>,
     attempts: BTreeMap<u64, u32>,
     first_ms: Option<u64>,
@@ -84,13 +88,7 @@ impl View {
             Happening::WorkerJoined { worker, device, .. } => {
                 note(format!("{worker} joined on {device}"))
             }
-            // Its process says who it is as well: "worker w0 was killed by SIGKILL".
-            Happening::WorkerGone { worker, cause } => {
-                note(match cause.strip_prefix(&format!("worker {worker} ")) {
-                    Some(how) => format!("{worker} {how}"),
-                    None => format!("{worker} is gone: {cause}"),
-                })
-            }
+            Happening::WorkerGone { worker, cause } => note(self.gone(worker, cause)),
             Happening::WorkerSetAside { worker, reason } => {
                 note(format!("{worker} is set aside: {reason}"))
             }
@@ -164,6 +162,11 @@ impl View {
             .map(|task| (task.id, run(task.steps())))
             .collect();
         self.replicas = plan.replicas;
+        self.names = plan
+            .tasks
+            .iter()
+            .map(|task| (task.id, plan::name(plan, task)))
+            .collect();
         self.starts = plan
             .tasks
             .iter()
@@ -197,7 +200,7 @@ impl View {
         if attempt < 2 {
             return Vec::new();
         }
-        let text = format!("{} goes to {worker}, attempt {attempt}", name(work));
+        let text = format!("{} goes to {worker}, attempt {attempt}", self.name(work));
         vec![Note { text, error: false }]
     }
 
@@ -225,11 +228,11 @@ impl View {
         outcome: &AttemptOutcome,
     ) -> Vec<Note> {
         let attempt = self.attempts.remove(&token.0).unwrap_or(1);
+        let what = self.name(work);
         let run = match work {
             WorkKind::Task(task) => self.runs.get_mut(&task).filter(|run| run.token == token),
             WorkKind::Describe | WorkKind::Probe => None,
         };
-        let what = name(work);
         let (text, error) = match outcome {
             AttemptOutcome::Completed
             | AttemptOutcome::Diverged
@@ -246,7 +249,7 @@ impl View {
             }
             AttemptOutcome::Failed(failure) => (
                 format!(
-                    "{worker} failed at {what} (attempt {attempt}): {}",
+                    "{worker} failed at {what}, attempt {attempt}: {}",
                     failure.message
                 ),
                 true,
@@ -258,7 +261,7 @@ impl View {
                     None => format!(": {cause}"),
                 };
                 (
-                    format!("{worker} lost {what} (attempt {attempt}){why}"),
+                    format!("{worker} lost {what}, attempt {attempt}{why}"),
                     false,
                 )
             }
@@ -291,6 +294,35 @@ impl View {
             "the curve".to_owned()
         };
         Some(format!("{curve} ends{place}: {why}"))
+    }
+
+    fn name(&self, work: WorkKind) -> String {
+        match work {
+            WorkKind::Describe => "loading model and data".to_owned(),
+            WorkKind::Probe => "the probe".to_owned(),
+            WorkKind::Task(task) => match self.names.get(&task).filter(|_| self.names.len() > 1) {
+                Some(name) => format!("task {task} ({name})"),
+                None => format!("task {task}"),
+            },
+        }
+    }
+
+    /// That a worker is gone, its last words once: one that cannot start is gone several times in
+    /// the same way.
+    fn gone(&mut self, worker: &WorkerId, cause: &str) -> String {
+        // Its process says who it is as well: "worker w0 was killed by SIGKILL".
+        let how = match cause.strip_prefix(&format!("worker {worker} ")) {
+            Some(how) => format!("{worker} {how}"),
+            None => format!("{worker} is gone: {cause}"),
+        };
+        let before = self.causes.insert(worker.clone(), cause.to_owned());
+        let first = how.lines().next().unwrap_or_default();
+        match first.strip_suffix(':') {
+            Some(first) if before.is_some_and(|before| before == cause) => {
+                format!("{first} were the same")
+            }
+            _ => how,
+        }
     }
 
     /// Steps that are done, and that there will be.
@@ -386,18 +418,10 @@ impl View {
         reason = "counts of steps are far below 2^52"
     )]
     fn left(&self, done: u64, total: u64) -> Option<String> {
-        let left = total.saturating_sub(done);
-        (left > 0).then_some(())?;
-        self.rate()
-            .map(|rate| format!("{} left", duration(left as f64 / rate)))
-    }
-}
-
-fn name(work: WorkKind) -> String {
-    match work {
-        WorkKind::Describe => "loading model and data".to_owned(),
-        WorkKind::Probe => "the probe".to_owned(),
-        WorkKind::Task(task) => format!("task {task}"),
+        /// Less than this is over before it is read.
+        const LEAST_SECONDS: f64 = 0.5;
+        let left = total.saturating_sub(done) as f64 / self.rate()?;
+        (left >= LEAST_SECONDS).then(|| format!("{} left", duration(left)))
     }
 }
 

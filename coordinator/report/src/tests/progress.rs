@@ -220,7 +220,7 @@ fn plain_lines_about_steps_are_rate_limited() {
 fn quiet_shows_nothing_but_failures_of_workers() {
     assert_eq!(
         plain(700, true),
-        "worker-1 failed at task 1 (attempt 1): cannot read batch 60\n  the disk is gone\n"
+        "worker-1 failed at task 1 (segment 1), attempt 1: cannot read batch 60\n  the disk is gone\n"
     );
 }
 
@@ -285,6 +285,25 @@ fn the_bar_counts_a_lost_attempt_back_and_an_early_end_as_the_end() {
         done, all,
         "a sweep that has ended has nothing left: {counts:?}"
     );
+}
+
+#[test]
+fn the_last_words_of_a_worker_that_cannot_start_are_told_once() {
+    let shared = Shared::default();
+    let mut progress = Progress::plain(lrs(), Box::new(shared.clone()), 80, false);
+    for words in ["no such file", "no such file", "no such module"] {
+        progress.show(&SweepEvent {
+            happening: Happening::WorkerGone {
+                worker: worker(0),
+                cause: format!("worker worker-0 exited with code 2; its last words:\n{words}"),
+            },
+            ..story(700)[0].clone()
+        });
+    }
+    let expected = "worker-0 exited with code 2; its last words:\n  no such file\n\
+                    worker-0 exited with code 2; its last words were the same\n\
+                    worker-0 exited with code 2; its last words:\n  no such module\n";
+    assert_eq!(shared.text(), expected);
 }
 
 #[test]

@@ -109,6 +109,21 @@ fn a_tool_that_suggests_on_an_unusable_curve_is_not_passed_on_as_a_suggestion() 
 }
 
 #[test]
+fn a_curve_that_no_method_reads_anything_off_has_no_table_of_reasons() {
+    let mut sample = samples::sample("flat");
+    let answer = sample.answer.as_mut().unwrap();
+    answer.rule_value = None;
+    assert!(shown(&sample, 80).contains("none of it is a suggestion"));
+    let answer = sample.answer.as_mut().unwrap();
+    for method in &mut answer.methods {
+        method.value = None;
+        method.why = "4 losses are too few".to_owned();
+    }
+    let text = shown(&sample, 80);
+    assert!(!text.contains("too few"), "{text}");
+}
+
+#[test]
 fn a_failed_sweep_says_why_and_draws_no_empty_chart() {
     let failed = samples::all()
         .into_iter()
@@ -132,6 +147,16 @@ fn colours_change_nothing_but_colours() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn what_is_no_suggestion_is_not_marked_in_the_colour_of_one() {
+    let marks = |name: &str| {
+        let text = summary(&samples::sample(name).document(), None, 90, true);
+        ["\u{1b}[31m\u{1b}[1m●", "\u{1b}[31m\u{1b}[1m○"].map(|mark| text.contains(mark))
+    };
+    assert_eq!(marks("falls"), [true, false]);
+    assert_eq!(marks("flat"), [false, false]);
 }
 
 #[test]

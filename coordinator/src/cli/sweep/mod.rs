@@ -75,7 +75,9 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     if !args.quiet {
         let (width, colour) = terminal::stderr_style();
         let written = written.as_ref().ok();
-        terminal::say(&terminal::summary(&document, written, width, colour));
+        // Apart from what was said during the sweep.
+        let summary = terminal::summary(&document, written, width, colour);
+        terminal::say(&format!("\n{summary}"));
     }
     // What was found is said also where no file could be written: it may have taken hours.
     let folder = written
@@ -249,7 +251,9 @@ fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, T
             .collect();
         let (width, colour) = terminal::stderr_style();
         let batch = document.effective_batch_size;
-        terminal::say(&terminal::hyperparameters(&all, batch, width, colour));
+        let table = terminal::hyperparameters(&all, batch, width, colour);
+        let path = target.path().display();
+        terminal::say(&format!("\nWritten into {path}:\n{table}"));
     }
     Ok(exit::OK)
 }
