@@ -1,6 +1,6 @@
 //! How long a lease lives.
 
-use super::message::{Options, Time};
+use super::message::{Options, Time, seconds};
 use crate::event::WorkKind;
 use crate::ids::{SweepId, WorkerId};
 
@@ -95,15 +95,16 @@ impl Lease {
     pub(super) fn overdue(&self, now: Time, options: &Options) -> Option<Overdue> {
         if self.deadline(options) <= now {
             return Some(Overdue::Silent(format!(
-                "nothing was heard of it for {} ms",
-                now.since(self.heard)
+                "nothing was heard of it for {}",
+                seconds(now.since(self.heard))
             )));
         }
         let idle_ms = self.heard.since(self.pace.last);
         (idle_ms >= self.patience_ms(options)).then(|| {
             Overdue::Hung(format!(
-                "it hangs: {} steps done, and none more for {idle_ms} ms",
-                self.pace.steps
+                "it hangs: {} steps done, and none more for {}",
+                self.pace.steps,
+                seconds(idle_ms)
             ))
         })
     }

@@ -2,7 +2,7 @@
 
 use super::fencing::{Fence, Holder};
 use super::lease::{Lease, Overdue};
-use super::message::{Action, Event, Options, SweepRequest, Time};
+use super::message::{Action, Event, Options, SweepRequest, Time, seconds};
 use super::outbox::Outbox;
 use super::result::SweepResult;
 use super::sweep::{Starving, Sweep};
@@ -222,13 +222,16 @@ impl State {
                 let why = format!("no worker is left and none will come: {cause}");
                 self.fail_without_workers(&id, &why, out);
             } else if waited_ms >= self.options.no_worker_ms {
-                let why = format!("no worker could take its work for {waited_ms} ms; {whom}");
+                let why = format!(
+                    "no worker could take its work for {}; {whom}",
+                    seconds(waited_ms)
+                );
                 self.fail_without_workers(&id, &why, out);
             } else if !starving.told && waited_ms >= self.options.no_worker_ms / TOLD_AFTER {
                 starving.told = true;
                 let reason = format!(
-                    "waits for a worker; {whom}; fails after {} ms without one",
-                    self.options.no_worker_ms
+                    "waits for a worker; {whom}; fails after {} without one",
+                    seconds(self.options.no_worker_ms)
                 );
                 out.publish(sweep, Happening::Waiting { reason });
             }

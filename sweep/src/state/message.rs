@@ -12,6 +12,15 @@ use std::collections::BTreeMap;
 #[serde(transparent)]
 pub struct Time(pub u64);
 
+/// A span of time for people: `15 s`, `1.5 s`.
+pub(super) fn seconds(ms: u64) -> String {
+    let tenths = ms.div_euclid(100);
+    match tenths % 10 {
+        0 => format!("{} s", tenths / 10),
+        tenth => format!("{}.{tenth} s", tenths / 10),
+    }
+}
+
 /// Limits and times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {

@@ -41,7 +41,7 @@ fn a_lease_of_which_nothing_is_heard_is_lost_and_its_task_granted_again_under_a_
     assert_eq!(world.endings(&sweep).len(), 2, "only describe and probe");
     world.advance(1);
     assert!(
-        matches!(last_ending(&world, &sweep), AttemptOutcome::Lost(cause) if cause.contains("15000 ms"))
+        matches!(last_ending(&world, &sweep), AttemptOutcome::Lost(cause) if cause.contains("for 15 s"))
     );
     world.start_worker(&worker_id(1));
     world.advance(world.options.backoff_ms);
