@@ -198,6 +198,21 @@ fn losses_that_seem_smoothed_and_wander_are_asked_about() {
 }
 
 #[test]
+fn a_usable_curve_of_losses_that_seem_smoothed_carries_a_warning() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/analyze");
+    let warned = |args: &[&str]| {
+        let args = [&["analyze", "--json"], args].concat();
+        let found = run_in(&examples, &args).json();
+        assert_eq!(found["verdict"]["usable"], true);
+        let warnings = found["warnings"].as_array().unwrap();
+        warnings.iter().any(|it| it["code"] == "seems_smoothed")
+    };
+    assert!(warned(&["fastai.csv"]));
+    assert!(!warned(&["fastai.csv", "--raw"]));
+    assert!(!warned(&["torch-lr-finder.csv"]), "its losses are raw");
+}
+
+#[test]
 fn nan_infinite_and_empty_losses_are_losses() {
     let (rates, losses) = learning();
     let folder = tempfile::tempdir().unwrap();

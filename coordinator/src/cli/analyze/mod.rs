@@ -20,6 +20,7 @@ use rangefinder_report::document::{Parts, Timings};
 use rangefinder_report::{SweepDocument, terminal};
 use rangefinder_sweep::curve::{StopDetector, StopReason, StopRule};
 use rangefinder_sweep::event::{FieldError, Observation, Outcome};
+use rangefinder_sweep::plan::Warning;
 use rangefinder_sweep::state::{ReplicaResult, SweepResult};
 use rangefinder_sweep::suggest::{
     Method, Reason, SmoothedRequest, profiles, rule, seem_smoothed, suggest_smoothed,
@@ -27,8 +28,8 @@ use rangefinder_sweep::suggest::{
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// What is added where a curve that is not usable seems to be smoothed.
-const ARE_SMOOTHED: &str = "; if these losses are smoothed already, as they seem to be, add \
+/// What is said of losses that seem to be smoothed: verdict and interval need raw ones.
+const ARE_SMOOTHED: &str = "if these losses are smoothed already, as they seem to be, add \
     `--smoothed` and the tool or the rule, such as `--profile lightning` or `--method steepest`";
 
 pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
@@ -45,12 +46,15 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
     let mut found = answer::read(&settings, &curves.learning_rates, &curves.replicas);
     // A sweep.json says how it ended, and has raw losses.
     let from_elsewhere = curves.stop.is_none();
-    if from_elsewhere
-        && !args.raw
-        && found.verdict.reason == Some(Reason::Wanders)
-        && curves.replicas.iter().any(|losses| seem_smoothed(losses))
-    {
-        found.verdict.message.push_str(ARE_SMOOTHED);
+    if from_elsewhere && !args.raw && curves.replicas.iter().any(|losses| seem_smoothed(losses)) {
+        if found.verdict.reason == Some(Reason::Wanders) {
+            found.verdict.message.push_str(&format!("; {ARE_SMOOTHED}"));
+        } else if found.verdict.usable {
+            found.warnings.push(Warning {
+                code: "seems_smoothed".to_owned(),
+                message: format!("{ARE_SMOOTHED}; if they are raw, say `--raw`"),
+            });
+        }
     }
     let each = answer::read_each(&settings, &curves.learning_rates, &curves.replicas);
     let document = SweepDocument::new(Parts {
