@@ -10,7 +10,7 @@ SWEEP ?=
 # libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
 WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
 
-.PHONY: help sweep build test test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-regret env clean
+.PHONY: help sweep build test test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-trust bench-regret env clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -52,6 +52,9 @@ bench-orchestration: build ## What leases and reports cost, and what more worker
 
 bench-fidelity: build ## How far split sweeps lie from unsplit ones (4 minutes).
 	@$(PYTHON) scripts/bench/fidelity.py
+
+bench-trust: build ## How far interval and verdict can be trusted (10 minutes).
+	@$(PYTHON) scripts/bench/trust.py
 
 bench-regret: build ## What following each finder costs in training (half an hour).
 	@$(PYTHON) scripts/bench/regret.py
