@@ -132,7 +132,7 @@ class Loop:
         self.epoch_steps = self.samples // size + (self.samples % size > 0 and not spec.drop_last)
 
     def start(self, replica, first, end, device):
-        """The initial weights, a fresh optimizer, and the data from global step `first` on."""
+        """The initial weights, an optimizer that will make up for the steps before `first`, the data from there on."""
         self.replica, self.device = replica, device
         self.run = copy.deepcopy(self.model).to(device).train()
         self.optimizer = self.make_optimizer(self.run)

@@ -21,8 +21,9 @@ pub trait Trainer: Send {
     /// Of kind `OutOfMemory` names the batch size and the remedy.
     fn probe(&mut self, spec: &v1::TrainerSpec, steps: u32) -> Result<v1::Probed, Failure>;
 
-    /// Puts model, optimizer and data at the start of a task: the initial weights, a fresh
-    /// optimizer, the data of step `warm_up_start`.
+    /// Puts model, optimizer and data at the start of a task: the initial weights, the optimizer as the
+    /// specification has it, the data of the first step. An optimizer that starts late makes up for
+    /// the steps before it (`docs/workers.md`).
     ///
     /// # Errors
     /// As `describe` and `probe`.

@@ -151,3 +151,18 @@ fn number_in(cell: &str) -> Option<f64> {
         cell => cell.parse().ok(),
     }
 }
+
+/// What is told of each of some texts that cannot be read, a line each.
+#[cfg(test)]
+pub(super) fn mistakes(texts: &[&str], read: impl Fn(&str) -> Result<Columns, Wrong>) -> String {
+    let told = |text: &&str| {
+        read(text)
+            .err()
+            .map(|Wrong(code, said)| format!("[{code}] {said}"))
+    };
+    let errors: Vec<_> = texts
+        .iter()
+        .map(|text| told(text).unwrap_or_default())
+        .collect();
+    errors.join("\n")
+}

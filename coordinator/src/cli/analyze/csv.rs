@@ -105,12 +105,7 @@ mod tests {
             "",
             "replica,lr,loss\n0,1,1\n1,2,1\n",
         ];
-        let told = |Wrong(code, text)| format!("[{code}] {text}");
-        let errors: Vec<_> = texts
-            .iter()
-            .map(|text| told(read(text).unwrap_err()))
-            .collect();
-        insta::assert_snapshot!(errors.join("\n"));
+        insta::assert_snapshot!(columns::mistakes(&texts, read));
     }
 
     proptest! {

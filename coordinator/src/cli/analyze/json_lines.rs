@@ -135,12 +135,7 @@ mod tests {
             "{\"lr\": 1}\n{\"loss\": 2}",
             "",
         ];
-        let told = |Wrong(code, text)| format!("[{code}] {text}");
-        let errors: Vec<_> = texts
-            .iter()
-            .map(|text| told(read(text).unwrap_err()))
-            .collect();
-        insta::assert_snapshot!(errors.join("\n"));
+        insta::assert_snapshot!(columns::mistakes(&texts, read));
     }
 
     proptest! {
