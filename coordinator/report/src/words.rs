@@ -4,8 +4,17 @@ use crate::document::{ObservedLoss, Status, SweepDocument};
 use crate::numbers::{bytes, learning_rate, step_time, whole};
 use rangefinder_proto::groups;
 use rangefinder_sweep::curve::StopReason;
-use rangefinder_sweep::plan::{Plan, Probe};
+use rangefinder_sweep::plan::{Plan, Probe, Task};
 use rangefinder_sweep::suggest::{Interval, IntervalMethod, Suggestion};
+
+/// The tasks that begin behind a boundary which the curve reaches, those of one replica.
+pub(crate) fn segments(document: &SweepDocument) -> impl Iterator<Item = &Task> {
+    let reached = document.curve.lr.len();
+    let tasks = document.plan.iter().flat_map(|plan| &plan.tasks);
+    tasks
+        .filter(|task| task.replica == 0 && task.segment > 0)
+        .filter(move |task| usize::try_from(task.start).is_ok_and(|start| start < reached))
+}
 
 /// What may be trained with: the suggestion, unless the curve is not usable.
 ///

@@ -56,38 +56,24 @@ fn end_of_curve(document: &SweepDocument, frame: &Frame) -> Option<f64> {
     document.curve.lr.last().and_then(|lr| frame.x(*lr))
 }
 
-/// Boundaries, and the warm-up before each, as far as the curve goes.
+/// Boundaries that the curve reaches, and the warm-up before each.
 fn segments(canvas: &mut Canvas, document: &SweepDocument, frame: &Frame) {
-    let Some(plan) = document.plan.as_ref().filter(|plan| plan.segments > 1) else {
-        return;
-    };
     let x = |step: u32| {
         let lr = usize::try_from(step)
             .ok()
             .and_then(|step| document.learning_rates.get(step))?;
         frame.x(*lr)
     };
-    let cut = plan
-        .tasks
-        .iter()
-        .filter(|task| task.replica == 0 && task.segment > 0);
-    let end = end_of_curve(document, frame).unwrap_or(frame.right);
-    for task in cut.clone() {
+    let height = frame.bottom - frame.top;
+    for task in words::segments(document) {
         if let (Some(from), Some(to)) = (x(task.warm_up_start), x(task.start)) {
-            let size = [
-                from,
-                frame.top,
-                to.min(end) - from,
-                frame.bottom - frame.top,
-            ];
             canvas.rect(
-                size,
+                [from, frame.top, to - from, height],
                 &format!("fill=\"{}\" fill-opacity=\"0.09\"", colour::OVERLAP),
             );
         }
     }
-    let boundaries = cut.filter_map(|task| x(task.start));
-    for boundary in boundaries.filter(|boundary| *boundary < end) {
+    for boundary in words::segments(document).filter_map(|task| x(task.start)) {
         let dashes = format!(
             "stroke=\"{}\" stroke-dasharray=\"3 4\" stroke-opacity=\"0.8\"",
             colour::MUTED

@@ -127,7 +127,7 @@ pub(super) fn entries(document: &SweepDocument) -> Vec<Entry> {
     if replicas > 1 {
         entries.extend([Entry::Replica, Entry::Band]);
     }
-    if document.plan.as_ref().is_some_and(|plan| plan.segments > 1) {
+    if words::segments(document).next().is_some() {
         entries.extend([Entry::Boundary, Entry::Overlap]);
     }
     if words::stop(document).is_some() && !document.curve.loss.is_empty() {

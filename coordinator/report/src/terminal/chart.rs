@@ -158,12 +158,7 @@ impl Scale {
 }
 
 fn boundaries(grid: &mut Grid, document: &SweepDocument, scale: &Scale) {
-    for task in document
-        .plan
-        .iter()
-        .flat_map(|plan| &plan.tasks)
-        .filter(|task| task.segment > 0)
-    {
+    for task in words::segments(document) {
         let lr = usize::try_from(task.start)
             .ok()
             .and_then(|step| document.learning_rates.get(step));
@@ -321,7 +316,7 @@ fn legend(document: &SweepDocument, width: usize, paint: Paint) -> Vec<String> {
     } else {
         ("·", "raw loss")
     });
-    if document.plan.as_ref().is_some_and(|plan| plan.segments > 1) {
+    if words::segments(document).next().is_some() {
         parts.push(("┊", "segment"));
     }
     let scale = if Horizontal::of(document).logarithmic {

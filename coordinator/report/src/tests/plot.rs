@@ -1,6 +1,8 @@
 use super::samples;
 use crate::plot::{png, svg};
+use crate::terminal::summary;
 use rangefinder_sweep::curve::StopReason;
+use rangefinder_sweep::event::Outcome;
 
 /// Set it to a folder to look at the pictures.
 const GALLERY: &str = "RANGEFINDER_GALLERY";
@@ -29,6 +31,27 @@ fn every_document_has_a_picture_of_1600_by_1000_pixels() {
 #[test]
 fn the_svg_of_a_usable_curve_is_as_it_was_looked_at() {
     insta::assert_snapshot!(svg(&samples::split(samples::sample("falls"), 4).document()));
+}
+
+#[test]
+fn segments_that_the_curve_does_not_reach_are_neither_drawn_nor_explained() {
+    let split = || samples::split(samples::sample("falls"), 4);
+    let first = split().result.plan.unwrap().tasks[1].start as usize;
+    for (steps, reached) in [(first, false), (first + 1, true)] {
+        let ended = samples::ended(split(), steps, Outcome::Cancelled, StopReason::Cancelled);
+        let document = ended.document();
+        let picture = svg(&document);
+        assert_eq!(
+            picture.contains("stroke-dasharray=\"3 4\""),
+            reached,
+            "{picture}"
+        );
+        assert_eq!(picture.contains(">segment boundary<"), reached, "{picture}");
+        assert!(!picture.contains("width=\"-"), "{picture}");
+        let screen = summary(&document, None, 80, false);
+        assert_eq!(screen.contains("┊ segment"), reached, "{screen}");
+        assert_eq!(screen.contains('┊'), reached, "{screen}");
+    }
 }
 
 #[test]
