@@ -5,7 +5,8 @@
 //! - [`hparams`]: hyperparameter files, into which the learning rate is written.
 //! - [`manual`]: the whole configuration with its comments.
 //! - [`names`]: the names that people may write, and the nearest to what they wrote.
-//! - [`Resolved`], [`resolve`]: a specification checked and completed, all mistakes at once.
+//! - [`Resolved`], [`resolve`], [`resolve_elsewhere`]: a specification checked and completed, all
+//!   mistakes at once, for this machine or for a service.
 //! - [`trainability`]: what the planner knows of it before a worker has described it.
 //! - [`reading`]: the same for a curve from elsewhere.
 //! - `tree`: TOML, YAML and JSON as one kind of tree that knows the place of each value.
@@ -19,6 +20,8 @@ mod resolve;
 mod resolved;
 mod tree;
 
-pub use resolve::{memory, most_workers, reading, resolve, trainability};
+pub use resolve::{
+    MOST_WORKERS_ELSEWHERE, memory, most_workers, reading, resolve, resolve_elsewhere, trainability,
+};
 pub use resolved::{AnswerSettings, Device, Resolved};
 pub use tree::Format;

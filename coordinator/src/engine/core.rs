@@ -1,211 +1,212 @@
-//! The engine without its loop: what each message does to the state, and the acts that follow.
+//! The engine without its loop: what each message does to the state, and what follows.
+//!
+//! An event is decided by the state machine. What it publishes becomes changes of the store; all
+//! that it leads to is held until those are durable, then goes out in order.
 
+use super::held::{Effect, Held};
+use super::journal::Journal;
 use super::log::Log;
-use super::message::{Link, LinkId, Message, Outgoing};
-use super::{Closed, Error, Options, Subscription};
+use super::message::{FromWorker, Inner, Link};
+use super::peers::Peers;
+use super::{Closed, Options};
+use crate::record::{Creation, Summary, Tally};
 use crate::wire;
-use rangefinder_proto::v1;
-use rangefinder_sweep::ids::{Incarnation, SweepId, WorkerId};
-use rangefinder_sweep::state::{Action, Command, Event, State, SweepRequest, Time};
-use std::collections::HashMap;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use rangefinder_store::{Change, Health, Refused};
+use rangefinder_sweep::event::{Happening, SweepEvent};
+use rangefinder_sweep::ids::{SweepId, WorkerId};
+use rangefinder_sweep::state::{Action, Command, Event, State, Time};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// State, streams and logs.
 #[derive(Debug)]
 pub(super) struct Core {
-    options: Options,
-    state: State,
-    sweeps: HashMap<SweepId, Sweep>,
-    workers: HashMap<WorkerId, Peer>,
-    links: u64,
+    pub(super) options: Options,
+    pub(super) state: State,
+    pub(super) sweeps: HashMap<SweepId, Sweep>,
+    pub(super) peers: Peers,
+    pub(super) journal: Journal,
+    pub(super) held: Held,
+    pub(super) inner: mpsc::UnboundedSender<Inner>,
+    pub(super) trouble: watch::Sender<Option<String>>,
+    /// Sweeps that have ended and of which a document is to be made, one after the other.
+    pub(super) unfinished: VecDeque<SweepId>,
+    /// Whether one is being made.
+    pub(super) finishing: bool,
 }
 
-/// What the engine keeps of a sweep beside its state.
+/// What the engine keeps of a sweep beside its state, until its result is stored.
 #[derive(Debug)]
-struct Sweep {
-    trainer: v1::TrainerSpec,
-    log: Log,
-}
-
-/// What the engine keeps of a worker beside its state.
-#[derive(Debug)]
-struct Peer {
-    incarnation: Incarnation,
-    stream: Option<Stream>,
-}
-
-/// The engine's end of a worker's stream. Dropped, it ends the stream.
-#[derive(Debug)]
-struct Stream {
-    id: LinkId,
-    outbox: mpsc::Sender<Outgoing>,
-    closed: CancellationToken,
-}
-
-impl Stream {
-    /// Ends the stream, with its reason where there is room to say it.
-    fn close(self, reason: Closed) {
-        let _ = self.outbox.try_send(Err(reason));
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.closed.cancel();
-    }
+pub(super) struct Sweep {
+    pub(super) owner: String,
+    /// The request that made it; empty for none.
+    pub(super) request_id: String,
+    pub(super) creation: Arc<Creation>,
+    pub(super) log: Log,
+    pub(super) tally: Tally,
+    /// Its summary, once it has ended.
+    pub(super) ended: Option<Summary>,
+    /// Who waits for its result to be stored.
+    pub(super) waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Core {
-    pub(super) fn new(options: Options) -> Self {
+    pub(super) fn new(
+        options: Options,
+        state: State,
+        sweeps: HashMap<SweepId, Sweep>,
+        journal: Journal,
+        inner: mpsc::UnboundedSender<Inner>,
+        trouble: watch::Sender<Option<String>>,
+    ) -> Self {
         Self {
-            state: State::new(options.state.clone()),
             options,
-            sweeps: HashMap::new(),
-            workers: HashMap::new(),
-            links: 0,
+            state,
+            sweeps,
+            peers: Peers::default(),
+            journal,
+            held: Held::default(),
+            inner,
+            trouble,
+            unfinished: VecDeque::new(),
+            finishing: false,
         }
+    }
+
+    /// Goes on with what was begun before a restart.
+    pub(super) fn resume(&mut self, now: Time) {
+        let ids: Vec<SweepId> = self.sweeps.keys().cloned().collect();
+        for id in ids {
+            let Some(sweep) = self.sweeps.get(&id) else {
+                continue;
+            };
+            if sweep.ended.is_some() {
+                self.finish_later(id);
+            } else if sweep.log.last() == 0 {
+                // The coordinator died between the record of the sweep and its first event.
+                let request = Box::new(sweep.creation.request.clone());
+                self.apply(now, Event::Create { sweep: id, request });
+            }
+        }
+        self.apply(now, Event::Tick);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
         self.state.next_deadline()
     }
 
+    /// How long a lease lives.
+    pub(super) fn lease_ms(&self) -> u64 {
+        self.options.state.lease_ms
+    }
+
+    /// Whether the workers' messages can be taken in: the disk keeps up.
+    pub(super) fn accepts(&self) -> bool {
+        self.is_well() && self.journal.backlog() < self.options.backlog_bytes
+    }
+
+    /// Whether the disk takes what is appended.
+    pub(super) fn is_well(&self) -> bool {
+        self.trouble.borrow().is_none()
+    }
+
+    /// Whether all that was decided is durable and has gone out.
+    pub(super) fn is_settled(&self) -> bool {
+        self.held.is_empty()
+    }
+
     pub(super) fn tick(&mut self, now: Time) {
         self.apply(now, Event::Tick);
     }
 
+    /// The coordinator itself was held up: what it did not hear is nobody's fault.
+    pub(super) fn was_held_up(&mut self, now: Time) {
+        self.apply(now, Event::Resumed);
+    }
+
     /// Tells every worker to leave and ends the streams.
-    pub(super) fn drain(&mut self) {
-        for stream in self
-            .workers
-            .drain()
-            .filter_map(|(_, mut peer)| peer.stream.take())
-        {
-            let _ = stream.outbox.try_send(Ok(wire::drain()));
+    pub(super) fn dismiss(&mut self) {
+        self.peers.close_all(|| Ok(wire::drain()));
+    }
+
+    /// Grants nothing from now on; leases and sweeps stay as they are.
+    pub(super) fn park(&mut self, now: Time) {
+        self.apply(now, Event::Park);
+    }
+
+    /// Ends the streams of workers that are to come back.
+    pub(super) fn leave(&mut self) {
+        self.peers.close_all(|| Err(Closed::Parked));
+    }
+
+    /// Takes in news of what the engine has started.
+    pub(super) fn hear(&mut self, now: Time, inner: Inner) {
+        match inner {
+            Inner::Durable(batch) => {
+                let effects = self.held.release(batch);
+                self.perform(now, effects);
+            }
+            Inner::Health(Health::Healthy) => {
+                let was = self.trouble.send_replace(None);
+                if was.is_some() {
+                    tracing::warn!("the store can be written again; all sweeps go on");
+                    self.apply(now, Event::Resumed);
+                }
+            }
+            Inner::Health(Health::Failing { error, .. }) => {
+                let told = self.trouble.send_replace(Some(error.to_string()));
+                if told.is_none() {
+                    tracing::error!(%error, "the store cannot be written; all sweeps are paused");
+                }
+            }
+            Inner::Documented { sweep, made } => self.documented(now, sweep, made),
         }
     }
 
-    /// Takes in one message. Answers go to callers who may have left; that is theirs to decide.
-    pub(super) fn take(&mut self, now: Time, message: Message) {
+    /// Takes in a message of a worker.
+    pub(super) fn take(&mut self, now: Time, message: FromWorker) {
         match message {
-            Message::Create {
-                sweep,
-                request,
-                trainer,
-                reply,
-            } => {
-                let _ = reply.send(self.create(now, sweep, request, *trainer));
-            }
-            Message::Cancel { sweep, reply } => {
-                let known = self.sweep(&sweep).map(|_| ());
-                if known.is_ok() {
-                    self.apply(now, Event::Cancel { sweep });
-                }
-                let _ = reply.send(known);
-            }
-            Message::Result { sweep, reply } => {
-                let result = self.state.result(&sweep);
-                let _ = reply.send(result.ok_or(Error::UnknownSweep(sweep)));
-            }
-            Message::Subscribe { sweep, reply } => {
-                let _ = reply.send(self.sweep(&sweep).map(|sweep| sweep.log.subscribe()));
-            }
-            Message::Connect { hello, reply } => {
+            FromWorker::Connect { hello, reply } => {
                 let link = self.connect(now, hello);
                 let _ = reply.send(link);
             }
-            Message::Disconnect { worker, link } => self.disconnect(now, worker, link),
-            Message::Report {
+            FromWorker::Disconnect { worker, link } => {
+                if let Some(incarnation) = self.peers.speaks(&worker, link) {
+                    self.peers.drop_stream(&worker);
+                    let event = Event::Disconnected {
+                        worker,
+                        incarnation,
+                    };
+                    self.apply(now, event);
+                }
+            }
+            FromWorker::Report {
                 worker,
                 link,
                 report,
             } => {
                 // What an older stream still brings is dropped: the worker sends again what has
                 // not been acknowledged.
-                if let Some(incarnation) = self.speaks(&worker, link) {
-                    self.apply(
-                        now,
-                        Event::Report {
-                            worker,
-                            incarnation,
-                            report,
-                        },
-                    );
-                }
-            }
-            Message::Gone {
-                worker,
-                cause,
-                reply,
-            } => {
-                let peer = self.workers.remove(&worker);
-                let joined = peer.is_some();
-                if let Some(stream) = peer.and_then(|peer| peer.stream) {
-                    stream.close(Closed::Gone);
-                }
-                self.apply(
-                    now,
-                    Event::Gone {
+                if let Some(incarnation) = self.peers.speaks(&worker, link) {
+                    let event = Event::Report {
                         worker,
-                        incarnation: None,
-                        cause,
-                    },
-                );
-                let _ = reply.send(joined);
+                        incarnation,
+                        report,
+                    };
+                    self.apply(now, event);
+                }
             }
-            Message::NoMoreWorkers { cause } => self.apply(now, Event::NoMoreWorkers { cause }),
         }
-    }
-
-    fn sweep(&self, sweep: &SweepId) -> Result<&Sweep, Error> {
-        self.sweeps
-            .get(sweep)
-            .ok_or_else(|| Error::UnknownSweep(sweep.clone()))
-    }
-
-    fn create(
-        &mut self,
-        now: Time,
-        sweep: SweepId,
-        request: Box<SweepRequest>,
-        trainer: v1::TrainerSpec,
-    ) -> Result<Subscription, Error> {
-        if self.sweeps.contains_key(&sweep) {
-            return Err(Error::SweepExists(sweep));
-        }
-        let log = Log::new();
-        let subscription = log.subscribe();
-        self.sweeps.insert(sweep.clone(), Sweep { trainer, log });
-        self.apply(now, Event::Create { sweep, request });
-        Ok(subscription)
     }
 
     fn connect(&mut self, now: Time, hello: wire::Hello) -> Link {
-        self.links += 1;
-        let id = LinkId(self.links);
-        // At least Welcome must fit.
-        let (outbox, receiver) = mpsc::channel(self.options.outbox.max(1));
-        let closed = CancellationToken::new();
-        let _ = outbox.try_send(Ok(wire::welcome(&self.options.state)));
-        let peer = Peer {
-            incarnation: hello.incarnation,
-            stream: Some(Stream {
-                id,
-                outbox,
-                closed: closed.clone(),
-            }),
-        };
-        let before = self.workers.insert(hello.worker.clone(), peer);
-        let before_incarnation = before.as_ref().map(|peer| peer.incarnation);
-        if let Some(stream) = before.and_then(|peer| peer.stream) {
-            tracing::info!(worker = %hello.worker, "a newer stream replaces the older one");
-            stream.close(if before_incarnation == Some(hello.incarnation) {
-                Closed::Reconnected
-            } else {
-                Closed::Replaced
-            });
-        }
+        let opened = self
+            .peers
+            .open(&hello.worker, hello.incarnation, self.options.outbox);
+        // Welcome promises nothing that would have to be durable.
+        let welcome = wire::welcome(&self.options.state);
+        self.peers.send(&hello.worker, opened.id, welcome);
         self.apply(
             now,
             Event::Joined {
@@ -217,80 +218,127 @@ impl Core {
             },
         );
         Link {
-            id,
-            outbox: receiver,
-            closed,
+            id: opened.id,
+            outbox: opened.outbox,
+            closed: opened.closed,
         }
     }
 
-    /// The process at the other end of a stream, if the stream is the newest of its worker.
-    fn speaks(&self, worker: &WorkerId, link: LinkId) -> Option<Incarnation> {
-        let peer = self.workers.get(worker)?;
-        let stream = peer.stream.as_ref()?;
-        (stream.id == link).then_some(peer.incarnation)
+    pub(super) fn apply(&mut self, now: Time, event: Event) {
+        self.decide(now, event, Vec::new());
     }
 
-    fn disconnect(&mut self, now: Time, worker: WorkerId, link: LinkId) {
-        let Some(incarnation) = self.speaks(&worker, link) else {
-            return;
-        };
-        if let Some(peer) = self.workers.get_mut(&worker) {
-            peer.stream = None;
-        }
-        self.apply(
-            now,
-            Event::Disconnected {
-                worker,
-                incarnation,
-            },
-        );
+    /// Applies an event; `after` goes out after all that it leads to.
+    pub(super) fn apply_then(&mut self, now: Time, event: Event, after: Effect) {
+        self.decide(now, event, vec![after]);
     }
 
-    /// Decides, then acts, as long as acting brings news of its own: streams that overflow. Ends,
-    /// since each of those is one stream fewer.
-    fn apply(&mut self, now: Time, event: Event) {
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
-            for action in self.state.apply(now, event) {
-                events.extend(self.act(action));
+    fn decide(&mut self, now: Time, event: Event, after: Vec<Effect>) {
+        let mut changes = Vec::new();
+        let mut effects = Vec::new();
+        for action in self.state.apply(now, event) {
+            match action {
+                Action::Send { worker, command } => effects.extend(self.order(worker, command)),
+                Action::Publish(event) => effects.extend(self.publish(event, &mut changes)),
             }
         }
-    }
-
-    fn act(&mut self, action: Action) -> Option<Event> {
-        match action {
-            Action::Send { worker, command } => self.send(worker, command),
-            Action::Publish(event) => {
-                match self.sweeps.get(&event.sweep) {
-                    Some(sweep) => sweep.log.append(event),
-                    None => tracing::error!(?event, "an event of a sweep that nobody created"),
-                }
-                None
-            }
+        effects.extend(after);
+        if changes.is_empty() {
+            let ready = self.held.follow(effects);
+            self.perform(now, ready);
+        } else if let Err(refused) = self.write(changes, effects) {
+            // The numbers come from the state machine, which counts as the store does.
+            tracing::error!(%refused, "a defect: the store refuses what happened");
         }
     }
 
-    fn send(&mut self, worker: WorkerId, command: Command) -> Option<Event> {
+    /// Appends changes; the effects go out when they are durable.
+    pub(super) fn write(&mut self, changes: Vec<Change>, effects: Vec<Effect>) -> Result<(), Refused> {
+        self.journal.append(self.held.next(), changes)?;
+        self.held.append(effects);
+        Ok(())
+    }
+
+    /// A message to a worker, over the stream that it has now.
+    fn order(&self, worker: WorkerId, command: Command) -> Option<Effect> {
+        let link = self.peers.link(&worker)?;
         let trainer = match &command {
             Command::Describe { sweep, .. }
             | Command::Probe { sweep, .. }
-            | Command::Assign { sweep, .. } => self.sweeps.get(sweep).map(|sweep| &sweep.trainer),
-            Command::Ack { .. } | Command::Stop { .. } | Command::Desired(_) => None,
-        };
-        let message = wire::command(command, trainer);
-        let peer = self.workers.get_mut(&worker)?;
-        let sent = peer.stream.as_ref()?.outbox.try_send(Ok(message));
-        match sent {
-            Ok(()) => None,
-            Err(error) => {
-                // Full: the worker does not read. Closed: its stream has just ended.
-                tracing::warn!(%worker, %error, "ending the stream of a worker that does not read");
-                peer.stream = None;
-                Some(Event::Disconnected {
-                    incarnation: peer.incarnation,
-                    worker,
-                })
+            | Command::Assign { sweep, .. } => self.sweeps.get(sweep),
+            Command::Ack { .. } | Command::Stop { .. } | Command::Desired(_) | Command::Drain => {
+                None
             }
+        };
+        let trainer = trainer.map(|sweep| &sweep.creation.trainer);
+        let message = Box::new(wire::command(command, trainer));
+        Some(Effect::Send {
+            worker,
+            link,
+            message,
+        })
+    }
+
+    /// Counts an event in, and adds what it changes in the store.
+    fn publish(&mut self, mut event: SweepEvent, changes: &mut Vec<Change>) -> Option<Effect> {
+        let Some(sweep) = self.sweeps.get_mut(&event.sweep) else {
+            tracing::error!(?event, "a defect: an event of a sweep that nobody created");
+            return None;
+        };
+        let created_ms = sweep.creation.created_ms;
+        event.at_ms = event.at_ms.saturating_sub(created_ms);
+        sweep.tally.see(&event);
+        if let Happening::Ended { outcome } = &event.happening {
+            sweep.ended = Some(Summary::at_end(outcome, &sweep.tally, event.number));
+        }
+        let summary = sweep.ended.clone().unwrap_or_default();
+        match self.journal.changes(&event, created_ms, |_| summary) {
+            Ok(more) => changes.extend(more),
+            Err(error) => tracing::error!(?event, %error, "a defect: an event that is not JSON"),
+        }
+        Some(Effect::Publish(Arc::new(event)))
+    }
+
+    /// Lets effects out. Streams that overflow are news of their own.
+    pub(super) fn perform(&mut self, now: Time, effects: Vec<Effect>) {
+        let mut news = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Send {
+                    worker,
+                    link,
+                    message,
+                } => {
+                    if let Some(incarnation) = self.peers.send(&worker, link, *message) {
+                        news.push(Event::Disconnected {
+                            worker,
+                            incarnation,
+                        });
+                    }
+                }
+                Effect::Publish(event) => {
+                    let ended = matches!(event.happening, Happening::Ended { .. });
+                    let id = event.sweep.clone();
+                    if let Some(sweep) = self.sweeps.get(&id) {
+                        sweep.log.append(event);
+                    }
+                    if ended {
+                        self.finish_later(id);
+                    }
+                }
+                Effect::Answer(answer) => answer(),
+                Effect::Forget(sweep) => {
+                    if let Some(sweep) = self.sweeps.remove(&sweep) {
+                        for waiting in sweep.waiting {
+                            let _ = waiting.send(());
+                        }
+                    }
+                    news.push(Event::Forget { sweep });
+                }
+            }
+        }
+        for event in news {
+            self.apply(now, event);
         }
     }
 }

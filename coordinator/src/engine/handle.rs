@@ -1,68 +1,115 @@
 //! How others speak to the engine.
 
-use super::message::{Link, LinkId, Message, Outgoing};
-use super::{Error, Subscription};
+use super::message::{FromWorker, Link, LinkId, Outgoing, Reply, Request};
+use super::{Created, Error, NewSweep, Subscription, View};
 use crate::wire::Hello;
-use rangefinder_proto::v1;
 use rangefinder_sweep::ids::{SweepId, WorkerId};
-use rangefinder_sweep::state::{Report, SweepRequest, SweepResult};
-use tokio::sync::{mpsc, oneshot};
+use rangefinder_sweep::state::{Report, SweepResult, WorkerView};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Speaks to the engine. Every method waits only for a place in the engine's inbox and for its
-/// answer, which comes at once.
+/// Speaks to the engine. Every method waits for a place in the engine's inbox and for its answer,
+/// which comes as soon as what it says is durable.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    inbox: mpsc::Sender<Message>,
+    requests: mpsc::Sender<Request>,
+    workers: mpsc::Sender<FromWorker>,
+    trouble: watch::Receiver<Option<String>>,
 }
 
 impl Handle {
-    pub(super) fn new(inbox: mpsc::Sender<Message>) -> Self {
-        Self { inbox }
+    pub(super) fn new(
+        requests: mpsc::Sender<Request>,
+        workers: mpsc::Sender<FromWorker>,
+        trouble: watch::Receiver<Option<String>>,
+    ) -> Self {
+        Self {
+            requests,
+            workers,
+            trouble,
+        }
     }
 
-    /// Starts a sweep; its workers are told to train what `trainer` says. Gives its events.
+    /// Starts a sweep, unless the same owner's request of the same id has started one.
     ///
     /// # Errors
-    /// When the name is taken or the engine has stopped.
-    pub async fn create(
-        &self,
-        sweep: SweepId,
-        request: SweepRequest,
-        trainer: v1::TrainerSpec,
-    ) -> Result<Subscription, Error> {
-        self.ask(|reply| Message::Create {
-            sweep,
-            request: Box::new(request),
-            trainer: Box::new(trainer),
-            reply,
-        })
-        .await?
+    /// When the name is taken, a limit is reached, the disk fails, or the engine has stopped.
+    pub async fn create(&self, sweep: NewSweep) -> Result<Created, Error> {
+        let sweep = Box::new(sweep);
+        self.ask(|reply| Request::Create { sweep, reply }).await
     }
 
     /// Ends a sweep; one that has ended stays as it is.
     ///
     /// # Errors
-    /// When there is no such sweep or the engine has stopped.
+    /// When there is no such active sweep, the disk fails, or the engine has stopped.
     pub async fn cancel(&self, sweep: SweepId) -> Result<(), Error> {
-        self.ask(|reply| Message::Cancel { sweep, reply }).await?
+        self.ask(|reply| Request::Cancel { sweep, reply }).await
     }
 
-    /// All that is known of a sweep, ended or not.
+    /// Removes a sweep that has ended from the store.
+    ///
+    /// # Errors
+    /// When it has not ended, is not there, the disk fails, or the engine has stopped.
+    pub async fn delete(&self, sweep: SweepId) -> Result<(), Error> {
+        self.ask(|reply| Request::Delete { sweep, reply }).await
+    }
+
+    /// All that is known of a sweep, until its result is stored.
     ///
     /// # Errors
     /// When there is no such sweep or the engine has stopped.
     pub async fn result(&self, sweep: SweepId) -> Result<SweepResult, Error> {
-        self.ask(|reply| Message::Result { sweep, reply }).await?
+        self.ask(|reply| Request::Result { sweep, reply }).await
     }
 
-    /// The events of a sweep from the first on.
+    /// How those of the sweeps stand whose result is not stored yet.
     ///
     /// # Errors
-    /// When there is no such sweep or the engine has stopped.
-    pub async fn subscribe(&self, sweep: SweepId) -> Result<Subscription, Error> {
-        self.ask(|reply| Message::Subscribe { sweep, reply })
-            .await?
+    /// When the engine has stopped.
+    pub async fn view(&self, sweeps: Vec<SweepId>) -> Result<Vec<(SweepId, View)>, Error> {
+        self.ask_surely(|reply| Request::View { sweeps, reply })
+            .await
+    }
+
+    /// Waits until the result of a sweep is stored; at once for one that the engine does not know.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn stored(&self, sweep: SweepId) -> Result<(), Error> {
+        self.ask_surely(|reply| Request::Stored { sweep, reply })
+            .await
+    }
+
+    /// The events of a sweep from a number on.
+    ///
+    /// # Errors
+    /// When the engine does not know the sweep, since it is stored or never was, or has stopped.
+    pub async fn subscribe(&self, sweep: SweepId, from: u64) -> Result<Subscription, Error> {
+        self.ask(|reply| Request::Subscribe { sweep, from, reply })
+            .await
+    }
+
+    /// The workers, by name.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn workers(&self) -> Result<Vec<WorkerView>, Error> {
+        self.ask_surely(|reply| Request::Workers { reply }).await
+    }
+
+    /// Tells a worker to take no more work and to leave when it is done.
+    ///
+    /// # Errors
+    /// When there is no such worker, the disk fails, or the engine has stopped.
+    pub async fn drain(&self, worker: WorkerId) -> Result<(), Error> {
+        self.ask(|reply| Request::Drain { worker, reply }).await
+    }
+
+    /// Why nothing goes on, as long as the disk fails; `None` while all is well.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
     }
 
     /// Takes in the stream of a worker, in place of an older one of the same name. Gives what to
@@ -75,10 +122,14 @@ impl Handle {
         hello: Hello,
     ) -> Result<(Connection, mpsc::Receiver<Outgoing>), Error> {
         let worker = hello.worker.clone();
-        let Link { id, outbox, closed } =
-            self.ask(|reply| Message::Connect { hello, reply }).await?;
+        let (reply, answer) = oneshot::channel();
+        self.workers
+            .send(FromWorker::Connect { hello, reply })
+            .await
+            .map_err(|_| Error::Stopped)?;
+        let Link { id, outbox, closed } = answer.await.map_err(|_| Error::Stopped)?;
         let connection = Connection {
-            handle: self.clone(),
+            workers: self.workers.clone(),
             worker,
             link: id,
             closed,
@@ -92,7 +143,7 @@ impl Handle {
     /// # Errors
     /// When the engine has stopped.
     pub async fn worker_gone(&self, worker: WorkerId, cause: String) -> Result<bool, Error> {
-        self.ask(|reply| Message::Gone {
+        self.ask_surely(|reply| Request::Gone {
             worker,
             cause,
             reply,
@@ -105,19 +156,26 @@ impl Handle {
     /// # Errors
     /// When the engine has stopped.
     pub async fn no_more_workers(&self, cause: String) -> Result<(), Error> {
-        self.tell(Message::NoMoreWorkers { cause }).await
+        self.tell(Request::NoMoreWorkers { cause }).await
     }
 
-    async fn tell(&self, message: Message) -> Result<(), Error> {
-        self.inbox.send(message).await.map_err(|_| Error::Stopped)
+    async fn tell(&self, request: Request) -> Result<(), Error> {
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| Error::Stopped)
     }
 
-    async fn ask<T>(
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Error> {
+        self.ask_surely(request).await?
+    }
+
+    async fn ask_surely<T>(
         &self,
-        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.tell(message(reply)).await?;
+        self.tell(request(reply)).await?;
         answer.await.map_err(|_| Error::Stopped)
     }
 }
@@ -125,7 +183,7 @@ impl Handle {
 /// The stream of one worker, as long as no newer one has taken its place.
 #[derive(Debug)]
 pub struct Connection {
-    handle: Handle,
+    workers: mpsc::Sender<FromWorker>,
     worker: WorkerId,
     link: LinkId,
     closed: CancellationToken,
@@ -148,21 +206,22 @@ impl Connection {
     /// # Errors
     /// When the engine has stopped.
     pub async fn report(&self, report: Report) -> Result<(), Error> {
-        self.handle
-            .tell(Message::Report {
+        self.workers
+            .send(FromWorker::Report {
                 worker: self.worker.clone(),
                 link: self.link,
                 report,
             })
             .await
+            .map_err(|_| Error::Stopped)
     }
 
     /// Says that the stream has ended. The worker may live.
     pub async fn disconnect(self) {
         // An engine that has stopped needs no telling.
         let _ = self
-            .handle
-            .tell(Message::Disconnect {
+            .workers
+            .send(FromWorker::Disconnect {
                 worker: self.worker,
                 link: self.link,
             })

@@ -1,10 +1,11 @@
 //! What passes between the engine and the tasks around it.
 
-use super::{Error, Subscription};
+use super::{Created, Error, NewSweep, Subscription, View};
 use crate::wire::Hello;
 use rangefinder_proto::v1;
+use rangefinder_store::Health;
 use rangefinder_sweep::ids::{SweepId, WorkerId};
-use rangefinder_sweep::state::{Report, SweepRequest, SweepResult};
+use rangefinder_sweep::state::{Report, SweepResult, WorkerView};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -24,29 +25,66 @@ pub enum Closed {
     /// Its process is gone.
     #[error("the process of this worker is known to be gone")]
     Gone,
+    /// The coordinator ends, and another one will go on: the worker keeps what it has.
+    #[error("the coordinator is shutting down, and will go on when it is started again")]
+    Parked,
 }
 
-/// To the engine.
+/// The answer to a request, which may be refused.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// To the engine from clients and from the command that runs it. Never kept waiting by workers.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(super) enum Request {
     Create {
-        sweep: SweepId,
-        request: Box<SweepRequest>,
-        trainer: Box<v1::TrainerSpec>,
-        reply: oneshot::Sender<Result<Subscription, Error>>,
+        sweep: Box<NewSweep>,
+        reply: Reply<Created>,
     },
     Cancel {
         sweep: SweepId,
-        reply: oneshot::Sender<Result<(), Error>>,
+        reply: Reply<()>,
+    },
+    Delete {
+        sweep: SweepId,
+        reply: Reply<()>,
     },
     Result {
         sweep: SweepId,
-        reply: oneshot::Sender<Result<SweepResult, Error>>,
+        reply: Reply<SweepResult>,
+    },
+    View {
+        sweeps: Vec<SweepId>,
+        reply: oneshot::Sender<Vec<(SweepId, View)>>,
+    },
+    Stored {
+        sweep: SweepId,
+        reply: oneshot::Sender<()>,
     },
     Subscribe {
         sweep: SweepId,
-        reply: oneshot::Sender<Result<Subscription, Error>>,
+        from: u64,
+        reply: Reply<Subscription>,
     },
+    Workers {
+        reply: oneshot::Sender<Vec<WorkerView>>,
+    },
+    Drain {
+        worker: WorkerId,
+        reply: Reply<()>,
+    },
+    Gone {
+        worker: WorkerId,
+        cause: String,
+        reply: oneshot::Sender<bool>,
+    },
+    NoMoreWorkers {
+        cause: String,
+    },
+}
+
+/// To the engine from workers. While the disk fails they wait, and so do the workers' streams.
+#[derive(Debug)]
+pub(super) enum FromWorker {
     Connect {
         hello: Hello,
         reply: oneshot::Sender<Link>,
@@ -60,17 +98,23 @@ pub(super) enum Message {
         link: LinkId,
         report: Report,
     },
-    Gone {
-        worker: WorkerId,
-        cause: String,
-        reply: oneshot::Sender<bool>,
-    },
-    NoMoreWorkers {
-        cause: String,
+}
+
+/// To the engine from what it has started itself.
+#[derive(Debug)]
+pub(super) enum Inner {
+    /// All batches up to this one are on disk.
+    Durable(u64),
+    /// Whether the disk takes what is appended.
+    Health(Health),
+    /// What was made of a sweep that has ended: summary and document, as JSON.
+    Documented {
+        sweep: SweepId,
+        made: serde_json::Result<(Vec<u8>, Vec<u8>)>,
     },
 }
 
-/// Tells the streams of one worker apart.
+/// Tells the streams of workers apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LinkId(pub(super) u64);
 

@@ -27,9 +27,8 @@ pub(super) fn resolve(
     mut spec: v1::SweepSpec,
     workers: u32,
     cores: u32,
+    mut mistakes: Mistakes,
 ) -> Result<Resolved, Vec<FieldError>> {
-    let mut mistakes = Mistakes::default();
-    place::workers(workers, cores, &mut mistakes);
     brought_by_the_worker(&spec, &mut mistakes);
     if spec.batch_size == Some(0) {
         mistakes.add(

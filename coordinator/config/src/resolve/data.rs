@@ -1,7 +1,7 @@
 //! Where samples come from, with what each format needs, and how they are varied.
 
-use super::mistakes::{Mistakes, Wrong};
-use super::model::{absolute, missing};
+use super::mistakes::{Files, Mistakes, Wrong};
+use super::files::{missing, place_of};
 use super::unread;
 use crate::names::{DATA, DATA_FILES, MODELS, TARGET_TYPES, TOKEN_DTYPES, any_of};
 use rangefinder_errors::Code;
@@ -74,7 +74,7 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
     let source = spec.data.get_or_insert_with(|| "digits".to_owned()).clone();
     let format = Format::of(&source);
     if format != Format::Embedded {
-        if let Some((code, message, remedy)) = missing_files(&source, &DATA, "a file of data") {
+        if let Some((code, message, remedy)) = missing_files(mistakes.files, &source, &DATA, "a file of data") {
             let remedy = match code {
                 Code::NotAFile => unread::folder(),
                 _ => remedy,
@@ -104,9 +104,13 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
     v1::Data {
         source: match format {
             Format::Embedded => source,
-            _ => absolute(&source),
+            _ => place_of(mistakes.files, &source),
         },
-        targets: spec.targets.as_deref().map(absolute).unwrap_or_default(),
+        targets: spec
+            .targets
+            .as_deref()
+            .map(|targets| place_of(mistakes.files, targets))
+            .unwrap_or_default(),
         input_keys: spec.input_keys.clone(),
         target_key: spec.target_key.clone().unwrap_or_default(),
         token_dtype: spec.token_dtype.clone().unwrap_or_default(),
@@ -126,13 +130,18 @@ fn unknown_format(source: &str) -> String {
 }
 
 /// What is wrong when files are missing. A pattern is not looked up here: the worker has the files.
-pub(super) fn missing_files(path: &str, builtin: &[&str], expected: &str) -> Option<Wrong> {
+pub(super) fn missing_files(
+    files: Files,
+    path: &str,
+    builtin: &[&str],
+    expected: &str,
+) -> Option<Wrong> {
     let name = Path::new(path).file_name().and_then(|name| name.to_str());
     let pattern = name.is_some_and(|name| name.contains(['*', '?', '[', '{']));
-    if pattern {
+    if pattern && !path.starts_with(rangefinder_artifacts::PREFIX) {
         return None;
     }
-    missing(path, builtin, expected)
+    missing(files, path, builtin, expected)
 }
 
 /// The file of the targets, where that of the inputs has none.
@@ -145,7 +154,7 @@ pub(super) fn targets(field: &str, file: Option<&str>, mistakes: &mut Mistakes) 
             "name the .npy or IDX file of the targets",
         ),
         Some(targets) => {
-            let missing = missing_files(targets, &[], "a file of targets");
+            let missing = missing_files(mistakes.files, targets, &[], "a file of targets");
             if let Some((code, message, remedy)) = missing {
                 mistakes.add(code, field, message, remedy);
             }

@@ -1,8 +1,8 @@
 //! What is observed instead of the training loss.
 
 use super::data::{Format, missing_files, targets};
-use super::mistakes::{Mistakes, Wrong};
-use super::model::absolute;
+use super::mistakes::{Files, Mistakes, Wrong};
+use super::files::place_of;
 use crate::names::DATA;
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
@@ -28,7 +28,7 @@ pub(super) fn evaluation(
         }
         return None;
     };
-    if let Some((code, message, remedy)) = mistaken(&source, Format::of(&data.source)) {
+    if let Some((code, message, remedy)) = mistaken(mistakes.files, &source, Format::of(&data.source)) {
         mistakes.add(code, "eval_data", message, remedy);
     }
     let targets_apart = Format::of(&source) == Format::Pair;
@@ -62,11 +62,15 @@ pub(super) fn evaluation(
     let embedded = DATA.contains(&source.as_str());
     Some(v1::Evaluation {
         data: Some(v1::Data {
-            source: if embedded { source } else { absolute(&source) },
+            source: if embedded {
+                source
+            } else {
+                place_of(mistakes.files, &source)
+            },
             targets: spec
                 .eval_targets
                 .as_deref()
-                .map(absolute)
+                .map(|targets| place_of(mistakes.files, targets))
                 .unwrap_or_default(),
             augmentation: None,
             ..data.clone()
@@ -77,11 +81,11 @@ pub(super) fn evaluation(
 }
 
 /// What is wrong with the file of an evaluation, beside training data of a format.
-fn mistaken(source: &str, training: Format) -> Option<Wrong> {
+fn mistaken(files: Files, source: &str, training: Format) -> Option<Wrong> {
     let format = Format::of(source);
     let missing = match format {
         Format::Embedded => None,
-        _ => missing_files(source, &DATA, "a file of data"),
+        _ => missing_files(files, source, &DATA, "a file of data"),
     };
     missing.or_else(|| {
         // What is wrong with training data of unknown format is said of them.

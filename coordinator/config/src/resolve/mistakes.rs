@@ -9,11 +9,34 @@ use std::fmt::Display;
 /// What is wrong with a value and what to do, before it is known which field has it.
 pub(super) type Wrong = (Code, String, String);
 
+/// Where the files are that a specification names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Files {
+    /// On this machine, whose workers share its file system.
+    #[default]
+    Here,
+    /// With workers on other machines: uploaded as artifacts, or below the roots of the workers,
+    /// who alone can say whether they are there.
+    Elsewhere,
+}
+
 /// Mistakes found so far.
 #[derive(Default)]
-pub(super) struct Mistakes(Vec<FieldError>);
+pub(super) struct Mistakes {
+    found: Vec<FieldError>,
+    /// Where the files are.
+    pub(super) files: Files,
+}
 
 impl Mistakes {
+    /// None yet, of a specification that names files there.
+    pub(super) fn of(files: Files) -> Self {
+        Self {
+            files,
+            found: Vec::new(),
+        }
+    }
+
     /// Notes a mistake: its code, the field, what is wrong with its value, what to do.
     pub(super) fn add(
         &mut self,
@@ -22,7 +45,7 @@ impl Mistakes {
         message: impl Display,
         remedy: impl Display,
     ) {
-        self.0.push(FieldError {
+        self.found.push(FieldError {
             code,
             field: field.to_owned(),
             message: message.to_string(),
@@ -84,11 +107,11 @@ impl Mistakes {
                 .iter()
                 .position(|field| field.name == error.field)
         };
-        if self.0.is_empty() {
+        if self.found.is_empty() {
             return Ok(());
         }
-        self.0.sort_by_key(place);
-        Err(self.0)
+        self.found.sort_by_key(place);
+        Err(self.found)
     }
 }
 

@@ -10,6 +10,7 @@
 //! - `custom`: a training loop of the user's own.
 //! - `place`: split, device, threads, workers.
 //! - `reading`: how a curve from elsewhere is read.
+//! - `files`: files that it names, here or with workers elsewhere.
 //! - `mistakes`: what is gathered on the way.
 
 mod architecture;
@@ -17,6 +18,7 @@ mod batch;
 mod custom;
 mod data;
 mod evaluation;
+mod files;
 mod mistakes;
 mod model;
 mod optimizer;
@@ -29,11 +31,11 @@ mod tests;
 mod unread;
 
 pub use optimizer::trainability;
-pub use place::most_workers;
+pub use place::{MOST_WORKERS_ELSEWHERE, most_workers};
 pub use reading::{memory, reading};
 
 use crate::Resolved;
-use mistakes::Mistakes;
+use mistakes::{Files, Mistakes};
 use rangefinder_proto::v1;
 use rangefinder_sweep::event::FieldError;
 use rangefinder_sweep::state::SweepRequest;
@@ -47,15 +49,39 @@ use rangefinder_sweep::state::SweepRequest;
 /// # Errors
 /// All mistakes at once, in the order of the fields.
 pub fn resolve(
-    mut spec: v1::SweepSpec,
+    spec: v1::SweepSpec,
     workers: u32,
     cores: u32,
 ) -> Result<Resolved, Vec<FieldError>> {
-    let cores = cores.max(1);
+    let mut mistakes = Mistakes::of(Files::Here);
+    place::workers(workers, cores, &mut mistakes);
+    complete(spec, workers, cores.max(1), mistakes)
+}
+
+/// As [`resolve`], for workers on other machines, which others have started: files are artifacts, or
+/// lie below the workers' roots, and only a worker can say whether they are there; a worker's device
+/// is none of the sweep's business. Without `threads_per_worker` each worker gets one thread.
+///
+/// # Errors
+/// All mistakes at once, in the order of the fields.
+pub fn resolve_elsewhere(
+    spec: v1::SweepSpec,
+    workers: u32,
+) -> Result<Resolved, Vec<FieldError>> {
+    let mut mistakes = Mistakes::of(Files::Elsewhere);
+    place::workers_elsewhere(&spec, workers, &mut mistakes);
+    complete(spec, workers, workers, mistakes)
+}
+
+fn complete(
+    mut spec: v1::SweepSpec,
+    workers: u32,
+    cores: u32,
+    mut mistakes: Mistakes,
+) -> Result<Resolved, Vec<FieldError>> {
     if spec.entry.is_some() {
-        return custom::resolve(spec, workers, cores);
+        return custom::resolve(spec, workers, cores, mistakes);
     }
-    let mut mistakes = Mistakes::default();
     mistakes.does_not_apply(
         "custom_config",
         spec.custom_config.is_some(),
@@ -63,7 +89,6 @@ pub fn resolve(
         "a worker of your own (`--worker-command`, or `entry`)",
     );
 
-    place::workers(workers, cores, &mut mistakes);
     let model = model::model(&mut spec, &mut mistakes);
     let data = data::data(&mut spec, &mut mistakes);
     let loss = model::loss(&mut spec, &mut mistakes, &model);

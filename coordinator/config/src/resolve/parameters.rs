@@ -2,7 +2,7 @@
 //! where weights and optimizer start from.
 
 use super::mistakes::Mistakes;
-use super::model::{absolute, missing};
+use super::files::{missing, place_of};
 use crate::names::{any_of, nearest};
 use rangefinder_errors::Code;
 use rangefinder_proto::groups::{self, NotAGroup, SETTINGS};
@@ -100,10 +100,10 @@ fn checkpoint(
     let Some(path) = path else {
         return String::new();
     };
-    if let Some((code, message, remedy)) = missing(path, &[], expected) {
+    if let Some((code, message, remedy)) = missing(mistakes.files, path, &[], expected) {
         mistakes.add(code, field, message, remedy);
     }
-    absolute(path)
+    place_of(mistakes.files, path)
 }
 
 /// What is wrong with a text that is no group, and what to do.

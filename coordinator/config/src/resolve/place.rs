@@ -32,6 +32,27 @@ pub(super) fn workers(workers: u32, cores: u32, mistakes: &mut Mistakes) {
     }
 }
 
+/// The most workers that the plan of a service's sweep may count on.
+pub const MOST_WORKERS_ELSEWHERE: u32 = 1024;
+
+/// The number of workers on other machines, and what is not a sweep's to say about them.
+pub(super) fn workers_elsewhere(spec: &v1::SweepSpec, workers: u32, mistakes: &mut Mistakes) {
+    if !(1..=MOST_WORKERS_ELSEWHERE).contains(&workers) {
+        mistakes.add(
+            Code::OutOfRange,
+            "workers",
+            format!("{workers} is out of range; expected 1 to {MOST_WORKERS_ELSEWHERE}"),
+            "count on as many as the service has",
+        );
+    }
+    let here = "a service, whose workers were given their devices when they were started";
+    let alone = "a sweep on one machine";
+    let device = spec.device.as_deref().is_some_and(|device| device != "auto");
+    mistakes.does_not_apply("device", device, here, alone);
+    let shared = spec.workers_per_gpu.is_some_and(|workers| workers != 1);
+    mistakes.does_not_apply("workers_per_gpu", shared, here, alone);
+}
+
 /// How the work is split.
 pub(super) fn plan(
     spec: &mut v1::SweepSpec,
