@@ -179,4 +179,13 @@ catalogue! {
         NoWorkers = 807 [1], "No worker is left, or none has joined.", "Look at the worker's last words in the message.";
         Protocol = 808 [1], "Coordinator and worker do not understand each other.", "Run both of the same release; hold your own worker to `rangefinder-conformance`.";
     }
+    Store, "The store of a service" {
+        StoreInUse = 901 [2], "Another coordinator works on the folder of the store.", "Stop that one, or give this one a folder of its own with `--data-dir`.";
+        StoreNewer = 902 [2], "The store was written by a newer release.", "Use that release, or a newer one.";
+        StoreForeign = 903 [2], "The folder's `store.db` is no store of Rangefinder, or its first bytes are damaged.", "Give the folder of a store; what is left of a damaged one is written out by `coordinator store export`.";
+        StoreMissing = 904 [2], "There is no store in the folder.", "Give the folder that was the coordinator's `--data-dir`.";
+        StoreDamaged = 905 [1], "Something in the store is not what was written there.", "List what with `coordinator store check`, save all that can be read with `coordinator store export`, and check the disk.";
+        StoreFull = 906 [1], "The disk of the store is full, or a quota or limit of file sizes is reached.", "Make room: what is not yet written is kept and written as soon as there is.";
+        StoreFailing = 907 [1], "The folder of the store cannot be read or written.", "Do what its reason says: check the rights of the folder and the disk.";
+    }
 }
