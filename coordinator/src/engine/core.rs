@@ -275,7 +275,9 @@ impl Core {
             Command::Describe { sweep, .. }
             | Command::Probe { sweep, .. }
             | Command::Assign { sweep, .. } => self.sweeps.get(sweep).map(|sweep| &sweep.trainer),
-            Command::Ack { .. } | Command::Stop { .. } | Command::Desired(_) => None,
+            Command::Ack { .. } | Command::Stop { .. } | Command::Desired(_) | Command::Drain => {
+                None
+            }
         };
         let message = wire::command(command, trainer);
         let peer = self.workers.get_mut(&worker)?;
