@@ -1,7 +1,7 @@
 //! What happens in a sweep: one schema for the terminal, the log and whoever else watches.
 
 use crate::curve::StopReason;
-use crate::ids::{LeaseToken, SweepId, TaskId, WorkerId};
+use crate::ids::{Incarnation, LeaseToken, SweepId, TaskId, WorkerId};
 use crate::plan::{Plan, Probe, Warning};
 use rangefinder_errors::{Code, Coded};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ pub struct Observation {
     /// Global step.
     pub step: u32,
     /// Learning rate of the step.
+    #[serde(with = "crate::number")]
     pub lr: f64,
     /// Raw loss before the step's update; may be NaN or infinite.
     #[serde(with = "crate::number")]
@@ -60,6 +61,7 @@ pub struct Described {
     /// Optimizer family.
     pub optimizer: String,
     /// Momentum or beta1, 0 without memory; `None` when unknown.
+    #[serde(default, with = "crate::number::option")]
     pub beta: Option<f64>,
     /// Whether the data can be sought by step.
     pub seekable: bool,
@@ -204,6 +206,9 @@ pub enum Happening {
     WorkerSetAside {
         /// Who.
         worker: WorkerId,
+        /// Its process; 0 in what earlier releases wrote.
+        #[serde(default)]
+        incarnation: Incarnation,
         /// Why, with the counts.
         reason: String,
     },
@@ -231,6 +236,9 @@ pub enum Happening {
     Granted {
         /// To whom.
         worker: WorkerId,
+        /// Its process; 0 in what earlier releases wrote.
+        #[serde(default)]
+        incarnation: Incarnation,
         /// For what.
         work: WorkKind,
         /// Number of the attempt at this work, from 1.

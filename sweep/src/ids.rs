@@ -33,11 +33,11 @@ id!(
 );
 id!(
     /// A process of a worker: drawn anew at every start.
-    #[derive(Copy)]
+    #[derive(Copy, Default)]
     Incarnation(u64)
 );
 id!(
     /// The right to run one attempt; grows with every grant, so an older one is known to be stale.
-    #[derive(Copy)]
+    #[derive(Copy, Default)]
     LeaseToken(u64)
 );

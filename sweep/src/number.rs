@@ -1,7 +1,9 @@
 //! Floating-point numbers in JSON: finite ones are numbers, the others the strings `"NaN"`,
 //! `"Infinity"` and `"-Infinity"`.
 //!
-//! For `#[serde(with = "crate::number")]` on an `f64`, and `number::list` on a `Vec<f64>`.
+//! For `#[serde(with = "crate::number")]` on an `f64`, `number::option` on an `Option<f64>`, and
+//! `number::list` on a `Vec<f64>`. A reader that wants the bits of finite numbers back needs
+//! serde_json's `float_roundtrip`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -82,6 +84,30 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D:
     Number::deserialize(deserializer).map(|number| number.0)
 }
 
+/// The same for a number that may be missing, which is `null`.
+pub mod option {
+    use super::Number;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes the number or `null`.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(Number).serialize(serializer)
+    }
+
+    /// Reads a number or `null`.
+    ///
+    /// # Errors
+    /// For anything but a number, one of the three strings, or `null`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<f64>, D::Error> {
+        Ok(Option::<Number>::deserialize(deserializer)?.map(|number| number.0))
+    }
+}
+
 /// The same for a list of numbers.
 pub mod list {
     use super::Number;
@@ -117,6 +143,8 @@ mod tests {
         one: f64,
         #[serde(with = "crate::number::list")]
         list: Vec<f64>,
+        #[serde(default, with = "crate::number::option")]
+        maybe: Option<f64>,
     }
 
     #[test]
@@ -124,12 +152,17 @@ mod tests {
         let numbers = Numbers {
             one: f64::INFINITY,
             list: vec![1.5, f64::NAN, f64::NEG_INFINITY],
+            maybe: Some(f64::INFINITY),
         };
         let text = serde_json::to_string(&numbers).unwrap();
-        assert_eq!(text, r#"{"one":"Infinity","list":[1.5,"NaN","-Infinity"]}"#);
+        assert_eq!(
+            text,
+            r#"{"one":"Infinity","list":[1.5,"NaN","-Infinity"],"maybe":"Infinity"}"#
+        );
         let back: Numbers = serde_json::from_str(&text).unwrap();
         assert_eq!(back.one, f64::INFINITY);
         assert!(back.list[1].is_nan());
+        assert_eq!(back.maybe, Some(f64::INFINITY));
         assert_eq!(back.list[2], f64::NEG_INFINITY);
     }
 

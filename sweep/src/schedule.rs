@@ -35,8 +35,10 @@ pub struct Range {
     /// Where the steps stand in the range.
     pub grid: Grid,
     /// Lowest learning rate, above 0 and below `max_lr`.
+    #[serde(with = "crate::number")]
     pub min_lr: f64,
     /// Highest learning rate, finite.
+    #[serde(with = "crate::number")]
     pub max_lr: f64,
     /// Number of steps.
     pub steps: u32,

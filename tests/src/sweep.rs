@@ -55,7 +55,12 @@ pub fn resolved(split: Split, workers: u32, script: &Config) -> Resolved {
     };
     Resolved {
         spec: v1::SweepSpec::default(),
-        request: SweepRequest { plan, stop },
+        request: SweepRequest {
+            plan,
+            stop,
+            owner: String::new(),
+            priority: 0,
+        },
         trainer,
         answer: AnswerSettings {
             method: Method::Auto,

@@ -39,6 +39,8 @@ fn request() -> SweepRequest {
             profile: None,
             planned_steps: 100,
         },
+        owner: String::new(),
+        priority: 0,
     }
 }
 

@@ -82,6 +82,7 @@ pub fn command(command: Command, trainer: Option<&v1::TrainerSpec>) -> v1::Conne
         Command::Desired(tokens) => Message::Desired(v1::Desired {
             lease_tokens: tokens.into_iter().map(|token| token.0).collect(),
         }),
+        Command::Drain => Message::Drain(v1::Drain {}),
     })
 }
 

@@ -21,7 +21,7 @@ pub enum Split {
 }
 
 /// What the planner is asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanRequest {
     /// The range to sweep.
     pub range: Range,
@@ -32,6 +32,7 @@ pub struct PlanRequest {
     /// Replicas, where asked for.
     pub replicas: Option<u32>,
     /// Warm-up before a segment in decades of learning rate, 0 or more.
+    #[serde(with = "crate::number")]
     pub overlap_decades: f64,
     /// Workers that will run the tasks, at least 1.
     pub workers: u32,
@@ -41,6 +42,7 @@ pub struct PlanRequest {
     /// Largest ratio of any parameter's learning rate to the swept one; below 1 counts as 1. What a
     /// probe says of the gradients is taken for parameters that all have it, which prunes less
     /// than could be.
+    #[serde(with = "crate::number")]
     pub largest_lr_ratio: f64,
 }
 
@@ -140,6 +142,7 @@ pub struct Plan {
     /// Steps that the same replicas take unsplit.
     pub unsplit_steps: u32,
     /// Unsplit steps on one worker over the critical path.
+    #[serde(with = "crate::number")]
     pub speed_up: f64,
     /// What no number of segments exceeds with these warm-ups (without pruning about all decades
     /// over the overlap's, for each replica); infinite for unsplit plans.
@@ -147,8 +150,10 @@ pub struct Plan {
     pub speed_up_bound: f64,
     /// Mean distance of the suggestion from the unsplit sweep's that was measured for such splits, in
     /// decades; 0 if unsplit.
+    #[serde(with = "crate::number")]
     pub expected_error_decades: f64,
     /// The same with its sign: above 0 where such splits suggest the higher learning rate.
+    #[serde(with = "crate::number")]
     pub expected_bias_decades: f64,
     /// What people should know before it runs.
     pub warnings: Vec<Warning>,

@@ -7,163 +7,119 @@ use super::message::Halt;
 use super::outbox::Outbox;
 use super::work::Judgement;
 use crate::curve::{StopReason, overlap};
-use crate::event::{AttemptOutcome, Failure, Happening, Outcome, WorkKind};
-use crate::ids::{LeaseToken, SweepId, TaskId, WorkerId};
+use crate::event::{AttemptOutcome, Happening, Outcome, WorkKind};
+use crate::ids::{LeaseToken, SweepId, TaskId};
+
+/// An attempt that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub lease: Lease,
+    /// What follows, where it brought no result.
+    pub judgement: Option<Judgement>,
+}
 
 impl State {
     /// Ends an attempt: its lease is no longer valid, its worker is free, and whoever speaks under
-    /// the lease from now on is told `reply`.
+    /// the lease from now on is told `reply`. Where it brought no result, says what follows.
     pub(super) fn close(
         &mut self,
         token: LeaseToken,
         outcome: AttemptOutcome,
         reply: Reply,
         out: &mut Outbox,
-    ) -> Option<Lease> {
-        let lease = self.leases.remove(&token)?;
+    ) -> Option<Ended> {
+        let ended = self.end_attempt(token, &outcome)?;
         self.fence.clear(token, reply);
-        if let Some(worker) = self.workers.get_mut(&lease.worker)
-            && worker.lease == Some(token)
-        {
-            worker.lease = None;
-        }
-        if let Some(sweep) = self.sweeps.get_mut(&lease.sweep) {
-            if let Some(work) = sweep.work_mut(lease.work) {
-                work.end(outcome.clone(), self.now);
-            }
+        let Lease {
+            holder,
+            work,
+            sweep,
+            ..
+        } = &ended.lease;
+        if let Some(sweep) = self.sweeps.get_mut(sweep) {
             out.publish(
                 sweep,
                 Happening::AttemptEnded {
-                    work: lease.work,
-                    worker: lease.worker.clone(),
+                    work: *work,
+                    worker: holder.worker.clone(),
                     token,
                     outcome,
                 },
             );
         }
-        out.reply(&lease.worker, token, reply);
-        Some(lease)
+        out.reply(&holder.worker, token, reply);
+        Some(ended)
+    }
+
+    /// What the end of an attempt changes, live as in the log.
+    pub(super) fn end_attempt(
+        &mut self,
+        token: LeaseToken,
+        outcome: &AttemptOutcome,
+    ) -> Option<Ended> {
+        let lease = self.leases.remove(&token)?;
+        self.unsettled = true;
+        if let Some(worker) = self.workers.get_mut(&lease.holder.worker)
+            && worker.incarnation == lease.holder.incarnation
+        {
+            worker.lease = worker.lease.filter(|held| *held != token);
+            if matches!(outcome, AttemptOutcome::Failed(_) | AttemptOutcome::Lost(_)) {
+                worker.spoilt += 1;
+            }
+        }
+        let (now, options) = (self.now, &self.options);
+        let judgement = self
+            .sweeps
+            .get_mut(&lease.sweep)
+            .and_then(|sweep| sweep.end_attempt(&lease, outcome, now, options));
+        Some(Ended { lease, judgement })
+    }
+
+    /// Ends an attempt that brought no result, and the sweep if it was one too many.
+    pub(super) fn give_up(
+        &mut self,
+        token: LeaseToken,
+        outcome: AttemptOutcome,
+        reply: Reply,
+        out: &mut Outbox,
+    ) {
+        if let Some(Ended {
+            lease,
+            judgement: Some(Judgement::Fatal(failure)),
+        }) = self.close(token, outcome, reply, out)
+        {
+            self.end_sweep(&lease.sweep, Outcome::Failed(failure), out);
+        }
     }
 
     /// The worker is gone, or does nothing.
     pub(super) fn lose(&mut self, token: LeaseToken, cause: &str, out: &mut Outbox) {
         let outcome = AttemptOutcome::Lost(cause.to_owned());
-        if let Some(lease) = self.close(token, outcome, Reply::Halt(Halt::Superseded), out) {
-            self.give_up(&lease, cause, out);
-        }
-    }
-
-    /// The worker gave it back.
-    pub(super) fn preempt(
-        &mut self,
-        holder: &Holder,
-        token: LeaseToken,
-        reason: &str,
-        out: &mut Outbox,
-    ) {
-        let outcome = AttemptOutcome::Preempted(reason.to_owned());
-        let Some(lease) = self.close(token, outcome, Reply::Accepted { next_step: 0 }, out) else {
-            return;
-        };
-        if let Some(sweep) = self.sweeps.get_mut(&lease.sweep)
-            && let Some(work) = sweep.work_mut(lease.work)
-        {
-            work.handed_back(holder);
-        }
-        self.give_up(&lease, reason, out);
-    }
-
-    /// What follows from an attempt that ended through no fault of its work.
-    fn give_up(&mut self, lease: &Lease, cause: &str, out: &mut Outbox) {
-        self.forget(lease);
-        let (now, options) = (self.now, &self.options);
-        let judgement = self
-            .sweeps
-            .get_mut(&lease.sweep)
-            .and_then(|sweep| sweep.work_mut(lease.work))
-            .map(|work| work.judge_lost(&lease.worker, cause, now, options));
-        self.follow(&lease.sweep, judgement, out);
-    }
-
-    /// The attempt has failed.
-    pub(super) fn fail(
-        &mut self,
-        holder: &Holder,
-        token: LeaseToken,
-        failure: Failure,
-        reply: Reply,
-        out: &mut Outbox,
-    ) {
-        let outcome = AttemptOutcome::Failed(failure.clone());
-        let Some(lease) = self.close(token, outcome, reply, out) else {
-            return;
-        };
-        self.forget(&lease);
-        if let Some(worker) = self.workers.get_mut(&holder.worker) {
-            worker.spoilt += 1;
-        }
-        let options = &self.options;
-        let judgement = self.sweeps.get_mut(&lease.sweep).and_then(|sweep| {
-            sweep.last_failure = Some(failure.clone());
-            let work = sweep.work_mut(lease.work)?;
-            Some(work.judge_failed(holder, &failure, options))
-        });
-        self.follow(&lease.sweep, judgement, out);
-    }
-
-    /// The observations of an attempt that brought no result leave the curve.
-    fn forget(&mut self, lease: &Lease) {
-        if let WorkKind::Task(task) = lease.work
-            && let Some(sweep) = self.sweeps.get_mut(&lease.sweep)
-            && let Some(task) = sweep.task(task).map(|task| task.task)
-            && let Some(replica) = sweep.replicas.get_mut(task.replica as usize)
-        {
-            replica.forget(task.segment);
-        }
-    }
-
-    fn follow(&mut self, sweep: &SweepId, judgement: Option<Judgement>, out: &mut Outbox) {
-        if let Some(Judgement::Fatal(failure)) = judgement {
-            self.end_sweep(sweep, Outcome::Failed(failure), out);
-        }
+        self.give_up(token, outcome, Reply::Halt(Halt::Superseded), out);
     }
 
     /// A worker completed a task; those that failed it have failed what others complete.
-    pub(super) fn credit(
-        &mut self,
-        winner: &WorkerId,
-        id: &SweepId,
-        task: TaskId,
-        out: &mut Outbox,
-    ) {
-        if let Some(worker) = self.workers.get_mut(winner) {
-            worker.completed += 1;
-        }
-        let Some(sweep) = self.sweeps.get_mut(id) else {
-            return;
-        };
-        let losers = sweep
-            .task(task)
-            .map(|task| task.work.failed_by().clone())
-            .unwrap_or_default();
-        for (loser, incarnation) in losers.iter().filter(|(loser, _)| *loser != winner) {
-            let Some(worker) = self.workers.get_mut(loser) else {
+    pub(super) fn credit(&mut self, winner: &Holder, id: &SweepId, task: TaskId, out: &mut Outbox) {
+        for loser in self.count_completed(winner, id, task) {
+            let (Some(worker), Some(sweep)) =
+                (self.workers.get_mut(&loser.worker), self.sweeps.get_mut(id))
+            else {
                 continue;
             };
-            if worker.incarnation != *incarnation || worker.set_aside {
-                continue;
-            }
-            worker.blamed += 1;
-            if worker.blamed > worker.completed {
-                worker.set_aside = true;
+            if worker.blamed > worker.completed && worker.set_aside.is_none() {
                 let reason = format!(
                     "it failed {} tasks that others completed, and completed {}",
                     worker.blamed, worker.completed
                 );
+                worker.set_aside = Some(reason.clone());
+                sweep
+                    .set_aside
+                    .insert(loser.worker.clone(), loser.incarnation);
                 out.publish(
                     sweep,
                     Happening::WorkerSetAside {
-                        worker: loser.clone(),
+                        worker: loser.worker,
+                        incarnation: loser.incarnation,
                         reason,
                     },
                 );
@@ -171,18 +127,41 @@ impl State {
         }
     }
 
+    /// Counts a completed task, for its worker and against those that failed it, which are given.
+    pub(super) fn count_completed(
+        &mut self,
+        winner: &Holder,
+        id: &SweepId,
+        task: TaskId,
+    ) -> Vec<Holder> {
+        if let Some(worker) = self.workers.get_mut(&winner.worker)
+            && worker.incarnation == winner.incarnation
+        {
+            worker.completed += 1;
+        }
+        let Some(task) = self.sweeps.get(id).and_then(|sweep| sweep.task(task)) else {
+            return Vec::new();
+        };
+        let failed_by = task.work.failed_by().iter();
+        let mut losers = Vec::new();
+        for (loser, incarnation) in failed_by.filter(|(loser, _)| **loser != winner.worker) {
+            if let Some(worker) = self.workers.get_mut(loser)
+                && worker.incarnation == *incarnation
+            {
+                worker.blamed += 1;
+                losers.push(Holder {
+                    worker: loser.clone(),
+                    incarnation: *incarnation,
+                });
+            }
+        }
+        losers
+    }
+
     /// Merges what has arrived, and ends replica and sweep where that decides it.
     pub(super) fn advance(&mut self, id: &SweepId, replica: u32, out: &mut Outbox) {
-        let Some(sweep) = self.sweeps.get_mut(id) else {
-            return;
-        };
-        let rates = std::mem::take(&mut sweep.learning_rates);
-        let stop = sweep
-            .replicas
-            .get_mut(replica as usize)
-            .and_then(|replica| replica.advance(&rates));
-        sweep.learning_rates = rates;
-        if let Some(reason) = stop {
+        let sweep = self.sweeps.get_mut(id);
+        if let Some(reason) = sweep.and_then(|sweep| sweep.merge(replica)) {
             self.replica_stopped(id, replica, reason, out);
         }
     }
@@ -224,47 +203,39 @@ impl State {
     /// Ends the tasks of a replica whose stop is decided. Those that lack nothing but the message
     /// that says so are complete.
     fn end_tasks(&mut self, id: &SweepId, number: u32, out: &mut Outbox) {
-        let Some(replica) = self
-            .sweeps
-            .get_mut(id)
-            .and_then(|sweep| sweep.replicas.get_mut(number as usize))
-        else {
+        let Some(sweep) = self.sweeps.get_mut(id) else {
             return;
         };
-        let end = replica.curve.len();
-        let mut shares_in_curve = Vec::new();
+        let Some(replica) = sweep.replicas.get_mut(number as usize) else {
+            return;
+        };
         let mut running = Vec::new();
-        for task in &mut replica.tasks {
-            if (task.task.start as usize) < end {
-                // It has brought all that is asked of it, though it did not say so.
-                shares_in_curve.push(task.task.id);
-            }
-            match task.work.lease {
-                Some(token) if task.all_observed() => {
-                    running.push((
-                        token,
-                        AttemptOutcome::Completed,
-                        Reply::Accepted {
-                            next_step: task.task.end,
-                        },
-                    ));
-                }
-                Some(token) => {
-                    running.push((token, AttemptOutcome::Diverged, Reply::Halt(Halt::Diverged)))
-                }
-                None => task.work.done = true,
-            }
+        for task in &replica.tasks {
+            let Some(token) = task.work.lease else {
+                continue;
+            };
+            running.push(if task.all_observed() {
+                let reply = Reply::Accepted {
+                    next_step: task.task.end,
+                };
+                (token, AttemptOutcome::Completed, reply)
+            } else {
+                let reply = Reply::Halt(Halt::Diverged);
+                (token, AttemptOutcome::Diverged, reply)
+            });
         }
+        replica.close_idle();
         for (token, outcome, reply) in running {
-            let lease = self.close(token, outcome, reply, out);
-            if let Some(Lease {
-                work: WorkKind::Task(task),
-                worker,
-                ..
-            }) = lease
-                && shares_in_curve.contains(&task)
+            let ended = self.close(token, outcome, reply, out);
+            if let Some(lease) = ended.map(|ended| ended.lease)
+                && let WorkKind::Task(task) = lease.work
+                && self
+                    .sweeps
+                    .get(id)
+                    .is_some_and(|sweep| sweep.in_curve(task))
             {
-                self.credit(&worker, id, task, out);
+                // It has brought all that is asked of it, though it did not say so.
+                self.credit(&lease.holder, id, task, out);
             }
         }
     }
@@ -278,9 +249,9 @@ impl State {
             Outcome::Failed(_) => (Halt::Failed, StopReason::Failed),
             Outcome::Cancelled | Outcome::Completed => (Halt::Cancelled, StopReason::Cancelled),
         };
-        sweep.outcome = Some(outcome.clone());
-        sweep.starving = None;
+        sweep.end(outcome.clone());
         self.active.retain(|active| active != id);
+        self.unsettled = true;
         let leases: Vec<LeaseToken> = self
             .leases
             .iter()

@@ -42,6 +42,21 @@ impl Fence {
         token
     }
 
+    /// The fence of a coordinator that starts again: tokens go on above all earlier ones.
+    pub(super) fn restored(last: LeaseToken, valid: BTreeMap<LeaseToken, Holder>) -> Self {
+        let highest = valid.last_key_value().map_or(last, |(token, _)| *token);
+        Self {
+            last: last.max(highest).0,
+            valid,
+            closed: BTreeMap::new(),
+        }
+    }
+
+    /// The last token that was given.
+    pub(super) fn last(&self) -> LeaseToken {
+        LeaseToken(self.last)
+    }
+
     /// Whether `holder` may speak under this lease.
     pub(super) fn accepts(&self, token: LeaseToken, holder: &Holder) -> Result<(), Reply> {
         match self.valid.get(&token) {

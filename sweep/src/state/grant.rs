@@ -1,8 +1,9 @@
 //! Who gets which work.
 //!
-//! The oldest sweep first; within it the stages in order, and the tasks in the plan's order. Work
-//! goes to the idle worker that spoilt least, and to one that failed this very work only if no
-//! other is there that may take it.
+//! The sweep of the highest priority first; among equals, that of the owner with the fewest
+//! leases, then the one with the fewest leases, then the oldest. Within it the stages in order,
+//! and the tasks in the plan's order. Work goes to the idle worker that spoilt least, and to one
+//! that failed this very work only if no other is there that may take it.
 
 use super::fencing::Holder;
 use super::lease::Lease;
@@ -12,42 +13,111 @@ use super::outbox::Outbox;
 use super::work::Work;
 use crate::event::{Happening, WorkKind};
 use crate::ids::{LeaseToken, SweepId, WorkerId};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Idle workers, the one that spoilt least first.
+type Idle = BTreeSet<(u32, WorkerId)>;
+
+/// A sweep that may get workers.
+struct Claim {
+    sweep: SweepId,
+    priority: i32,
+    owner: String,
+    /// Looked up once it is this one's turn.
+    due: Option<VecDeque<WorkKind>>,
+}
 
 impl State {
     /// Gives waiting work to idle workers.
     pub(super) fn grant(&mut self, out: &mut Outbox) {
-        for id in self.active.clone() {
-            let Some(sweep) = self.sweeps.get(&id) else {
+        let mut idle: Idle = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.idle(self.now))
+            .map(|(id, worker)| (worker.spoilt, id.clone()))
+            .collect();
+        if idle.is_empty() || self.parked {
+            return;
+        }
+        let mut held = self.leases_by_owner();
+        let mut claims = self.claims();
+        while !idle.is_empty()
+            && let Some(next) = self.next_claim(&claims, &held)
+        {
+            let Some(claim) = claims.get_mut(next) else {
+                return;
+            };
+            let sweep = claim.sweep.clone();
+            let due = claim.due.get_or_insert_with(|| self.due_work(&sweep));
+            let Some(kind) = due.pop_front() else {
+                claims.remove(next);
                 continue;
             };
-            let due: Vec<WorkKind> = sweep
-                .waiting()
-                .filter(|work| work.not_before <= self.now)
-                .map(|work| work.kind)
-                .collect();
-            for kind in due {
-                if !self.workers.values().any(|worker| worker.idle(self.now)) {
-                    return;
-                }
-                let work = self.sweeps.get(&id).and_then(|sweep| sweep.work(kind));
-                if let Some(worker) = work.and_then(|work| self.candidate(work)) {
-                    self.grant_to(&worker, &id, kind, out);
-                }
-            }
+            let owner = claim.owner.clone();
+            let work = self.sweeps.get(&sweep).and_then(|sweep| sweep.work(kind));
+            let Some(candidate) = work.and_then(|work| self.candidate(work, &idle)) else {
+                continue;
+            };
+            idle.remove(&candidate);
+            *held.entry(owner).or_insert(0) += 1;
+            self.grant_to(&candidate.1, &sweep, kind, out);
         }
     }
 
-    fn candidate(&self, work: &Work) -> Option<WorkerId> {
+    /// How many leases the sweeps of each owner hold.
+    pub(super) fn leases_by_owner(&self) -> BTreeMap<String, u32> {
+        let mut held = BTreeMap::new();
+        for sweep in self.active.iter().filter_map(|id| self.sweeps.get(id)) {
+            *held.entry(sweep.request.owner.clone()).or_insert(0) += sweep.leases;
+        }
+        held
+    }
+
+    /// The sweeps that have not ended, oldest first.
+    fn claims(&self) -> Vec<Claim> {
+        let active = self.active.iter().filter_map(|id| self.sweeps.get(id));
+        active
+            .map(|sweep| Claim {
+                sweep: sweep.id.clone(),
+                priority: sweep.request.priority,
+                owner: sweep.request.owner.clone(),
+                due: None,
+            })
+            .collect()
+    }
+
+    fn next_claim(&self, claims: &[Claim], held: &BTreeMap<String, u32>) -> Option<usize> {
+        let most = self.options.max_leases_per_owner.unwrap_or(u32::MAX);
+        let held = |claim: &Claim| held.get(&claim.owner).copied().unwrap_or(0);
+        let leases = |claim: &Claim| self.sweeps.get(&claim.sweep).map(|sweep| sweep.leases);
+        claims
+            .iter()
+            .enumerate()
+            .filter(|(_, claim)| held(claim) < most)
+            .min_by_key(|(_, claim)| (Reverse(claim.priority), held(claim), leases(claim)))
+            .map(|(index, _)| index)
+    }
+
+    /// Work of a sweep that may be granted now.
+    fn due_work(&self, sweep: &SweepId) -> VecDeque<WorkKind> {
+        let waiting = self.sweeps.get(sweep).into_iter().flat_map(|s| s.waiting());
+        waiting
+            .filter(|work| work.not_before <= self.now)
+            .map(|work| work.kind)
+            .collect()
+    }
+
+    fn candidate(&self, work: &Work, idle: &Idle) -> Option<(u32, WorkerId)> {
         let untried = |id: &WorkerId| !work.failed_by().contains_key(id);
-        let another = self
-            .workers
-            .iter()
-            .any(|(id, worker)| worker.usable(self.now) && untried(id));
-        self.workers
-            .iter()
-            .filter(|(id, worker)| worker.idle(self.now) && (untried(id) || !another))
-            .min_by_key(|(_, worker)| worker.spoilt)
-            .map(|(id, _)| id.clone())
+        let another = || {
+            let mut workers = self.workers.iter();
+            workers.any(|(id, worker)| worker.usable(self.now) && untried(id))
+        };
+        let fresh = idle.iter().find(|(_, id)| untried(id));
+        fresh
+            .or_else(|| idle.first().filter(|_| !another()))
+            .cloned()
     }
 
     fn grant_to(&mut self, id: &WorkerId, sweep_id: &SweepId, kind: WorkKind, out: &mut Outbox) {
@@ -55,29 +125,60 @@ impl State {
         else {
             return;
         };
-        let token = self.fence.mint(Holder {
+        if sweep.announced.insert(id.clone()) {
+            out.publish(
+                sweep,
+                Happening::WorkerJoined {
+                    worker: id.clone(),
+                    device: worker.device.clone(),
+                    versions: worker.versions.clone(),
+                },
+            );
+        }
+        let holder = Holder {
             worker: id.clone(),
             incarnation: worker.incarnation,
-        });
-        let Some(work) = sweep.work_mut(kind) else {
+        };
+        let token = self.fence.mint(holder.clone());
+        let Some(attempt) = self.start_attempt(sweep_id, kind, holder, token) else {
             return;
         };
-        let attempt = work.start(id.clone(), token, self.now);
-        worker.lease = Some(token);
-        let lease = Lease::new(sweep_id.clone(), kind, id.clone(), self.now);
-        self.leases.insert(token, lease);
-        out.publish(
-            sweep,
-            Happening::Granted {
-                worker: id.clone(),
-                work: kind,
-                attempt,
-                token,
-            },
-        );
+        if let Some(sweep) = self.sweeps.get_mut(sweep_id) {
+            out.publish(sweep, attempt);
+        }
         if let Some(command) = self.order_for(sweep_id, kind, token) {
             out.send(id, command);
         }
+    }
+
+    /// What a grant changes, live as in the log; the happening that says so.
+    pub(super) fn start_attempt(
+        &mut self,
+        id: &SweepId,
+        kind: WorkKind,
+        holder: Holder,
+        token: LeaseToken,
+    ) -> Option<Happening> {
+        let sweep = self.sweeps.get_mut(id)?;
+        let work = sweep.work_mut(kind)?;
+        let attempt = work.start(holder.worker.clone(), token, self.now);
+        sweep.leases += 1;
+        let usual_start_ms = sweep.usual_start_ms(&holder.worker, holder.incarnation);
+        let granted = Happening::Granted {
+            worker: holder.worker.clone(),
+            incarnation: holder.incarnation,
+            work: kind,
+            attempt,
+            token,
+        };
+        if let Some(worker) = self.workers.get_mut(&holder.worker)
+            && worker.incarnation == holder.incarnation
+        {
+            worker.lease = Some(token);
+        }
+        let lease = Lease::new(id.clone(), kind, holder, self.now, usual_start_ms);
+        self.leases.insert(token, lease);
+        Some(granted)
     }
 
     fn order_for(&self, id: &SweepId, kind: WorkKind, token: LeaseToken) -> Option<Command> {

@@ -1,23 +1,28 @@
 //! How long a lease lives.
 
+use super::fencing::Holder;
 use super::message::{Options, Time, seconds};
 use crate::event::WorkKind;
-use crate::ids::{SweepId, WorkerId};
+use crate::ids::SweepId;
 
 /// Shortest time without a step after which a worker of known pace counts as hung.
 const SHORTEST_STALL_MS: u64 = 10_000;
 /// Steps of its own mean length that a worker may take for one step.
 const SLOW_STEPS: u64 = 50;
+/// Starts as long as the longest before that a worker may take for one start.
+const SLOW_STARTS: u64 = 10;
 
 /// A lease that is held.
 #[derive(Clone, Debug)]
 pub(super) struct Lease {
     pub sweep: SweepId,
     pub work: WorkKind,
-    pub worker: WorkerId,
+    pub holder: Holder,
     /// Last message that named it, or its grant.
     heard: Time,
     pace: Pace,
+    /// The longest that its process took before to the first step of a task of this sweep.
+    usual_start_ms: Option<u64>,
 }
 
 /// Why a lease has ended by itself.
@@ -39,18 +44,35 @@ struct Pace {
 }
 
 impl Lease {
-    pub(super) fn new(sweep: SweepId, work: WorkKind, worker: WorkerId, now: Time) -> Self {
+    pub(super) fn new(
+        sweep: SweepId,
+        work: WorkKind,
+        holder: Holder,
+        now: Time,
+        usual_start_ms: Option<u64>,
+    ) -> Self {
         Self {
             sweep,
             work,
-            worker,
+            holder,
             heard: now,
             pace: Pace {
                 first: None,
                 last: now,
                 steps: 0,
             },
+            usual_start_ms,
         }
+    }
+
+    /// Whatever was not heard until now is not held against the holder.
+    pub(super) fn excuse(&mut self, now: Time) {
+        let idle_ms = now.since(self.pace.last);
+        if let Some((at, _)) = &mut self.pace.first {
+            *at = at.after(idle_ms);
+        }
+        self.pace.last = now;
+        self.heard = now;
     }
 
     /// The holder is connected again. The silence in between is not held against its pace: it
@@ -65,13 +87,17 @@ impl Lease {
         self.heard = now;
     }
 
-    /// So many steps are done by now.
-    pub(super) fn progressed(&mut self, now: Time, steps: u64) {
-        if steps > self.pace.steps {
-            self.pace.first.get_or_insert((now, steps));
-            self.pace.last = now;
-            self.pace.steps = steps;
+    /// So many steps are done by now. Says how long the first ones took, when these are the first.
+    pub(super) fn progressed(&mut self, now: Time, steps: u64) -> Option<u64> {
+        if steps <= self.pace.steps {
+            return None;
         }
+        let started = self.pace.first.is_none();
+        let idle_ms = now.since(self.pace.last);
+        self.pace.first.get_or_insert((now, steps));
+        self.pace.last = now;
+        self.pace.steps = steps;
+        started.then_some(idle_ms)
     }
 
     /// Something new was accepted; the worker may be ahead of what it reports.
@@ -109,8 +135,10 @@ impl Lease {
         })
     }
 
-    /// How long no step may be done.
+    /// How long no step may be done. Before the pace is known, how long this process took before:
+    /// it has loaded the sweep's model and data then, which another one may have yet to do.
     fn patience_ms(&self, options: &Options) -> u64 {
+        let shortest_ms = SHORTEST_STALL_MS.min(options.stall_ms);
         let mean_ms = self.pace.first.and_then(|(at, steps)| {
             self.pace
                 .last
@@ -118,10 +146,13 @@ impl Lease {
                 .checked_div(self.pace.steps - steps)
         });
         match mean_ms {
-            None => options.stall_ms,
-            Some(mean_ms) => SHORTEST_STALL_MS
-                .min(options.stall_ms)
-                .max(mean_ms.saturating_add(1).saturating_mul(SLOW_STEPS)),
+            None => match self.usual_start_ms {
+                None => options.stall_ms,
+                Some(start_ms) => start_ms
+                    .saturating_mul(SLOW_STARTS)
+                    .clamp(shortest_ms, options.stall_ms),
+            },
+            Some(mean_ms) => shortest_ms.max(mean_ms.saturating_add(1).saturating_mul(SLOW_STEPS)),
         }
     }
 }

@@ -2,18 +2,14 @@
 
 use super::fencing::{Fence, Holder};
 use super::lease::{Lease, Overdue};
-use super::message::{Action, Event, Options, SweepRequest, Time, seconds};
+use super::message::{Action, Event, Options, SweepRequest, Time};
 use super::outbox::Outbox;
 use super::result::SweepResult;
-use super::sweep::{Starving, Sweep};
+use super::sweep::Sweep;
 use super::worker::Worker;
-use crate::event::{Failure, FailureKind, Happening, Outcome};
+use crate::event::{Happening, Outcome};
 use crate::ids::{LeaseToken, SweepId, WorkerId};
-use rangefinder_errors::Code;
 use std::collections::BTreeMap;
-
-/// Share of `no_worker_ms` after which people are told that a sweep waits.
-const TOLD_AFTER: u64 = 20;
 
 /// The state of all sweeps and workers.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +26,13 @@ pub struct State {
     pub(super) no_more_workers: Option<String>,
     /// Why the last worker was gone.
     pub(super) last_gone: Option<String>,
+    /// Whether nothing is granted any more, since the coordinator shuts down.
+    pub(super) parked: bool,
+    /// Something has changed that leases, grants or waiting sweeps may depend on.
+    pub(super) unsettled: bool,
+    /// When one of them may have to be looked at though nothing has changed: what was computed
+    /// when they were looked at last. Since then leases can only have been renewed.
+    pub(super) due: Option<Time>,
 }
 
 impl State {
@@ -47,12 +50,16 @@ impl State {
     /// Times never run backwards: an earlier `now` counts as the latest one seen. What a message
     /// says counts before the time at which it came, so that a coordinator that was held up takes
     /// in what waits before it gives anyone up.
+    ///
+    /// What is published by one call belongs together: a store has to keep all of it or none.
     pub fn apply(&mut self, now: Time, event: Event) -> Vec<Action> {
         self.now = self.now.max(now);
         let mut out = Outbox::new(self.now);
+        // Reports say themselves whether they change anything; they come by the thousand.
+        self.unsettled |= !matches!(event, Event::Report { .. } | Event::Tick);
         match event {
             Event::Create { sweep, request } => self.create(sweep, *request, &mut out),
-            Event::Cancel { sweep } => self.cancel(&sweep, &mut out),
+            Event::Cancel { sweep } => self.end_sweep(&sweep, Outcome::Cancelled, &mut out),
             Event::Joined {
                 worker,
                 incarnation,
@@ -64,8 +71,7 @@ impl State {
                     worker,
                     incarnation,
                 };
-                let worker = Worker::new(incarnation, device, versions);
-                self.joined(&holder, worker, &leases, &mut out);
+                self.joined(&holder, device, versions, &leases, &mut out);
             }
             Event::Disconnected {
                 worker,
@@ -74,7 +80,7 @@ impl State {
                 if let Some(worker) = self.workers.get_mut(&worker)
                     && worker.incarnation == incarnation
                 {
-                    worker.connected = false;
+                    worker.set_connected(false, self.now);
                 }
             }
             Event::Gone {
@@ -94,11 +100,24 @@ impl State {
                 };
                 self.report(&holder, report, &mut out);
             }
+            Event::Drain { worker } => self.drain(&worker, &mut out),
+            Event::Park => self.parked = true,
+            Event::Resumed => self.resumed(),
+            Event::Forget { sweep } => {
+                if self.sweeps.get(&sweep).is_some_and(|sweep| !sweep.active()) {
+                    self.sweeps.remove(&sweep);
+                }
+            }
             Event::Tick => {}
         }
-        self.give_up_overdue(&mut out);
-        self.grant(&mut out);
-        self.give_up_starving(&mut out);
+        if self.unsettled || self.due.is_some_and(|due| due <= self.now) {
+            self.give_up_overdue(&mut out);
+            self.grant(&mut out);
+            self.give_up_starving(&mut out);
+            self.forget_workers(&mut out);
+            self.unsettled = false;
+            self.due = self.next_due();
+        }
         out.actions
     }
 
@@ -108,32 +127,53 @@ impl State {
         self.sweeps.get(sweep).map(Sweep::result)
     }
 
+    /// The latest time seen. After [`State::rebuild`], where the clock goes on.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
     /// When the next [`Event::Tick`] is due at the latest, `None` when nothing is waited for.
+    /// Nothing may be due then after all: what is heard meanwhile does not put it off.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
+        self.due
+    }
+
+    fn next_due(&self) -> Option<Time> {
         let leases = self
             .leases
             .values()
             .map(|lease| lease.deadline(&self.options));
         let active = || self.active.iter().filter_map(|id| self.sweeps.get(id));
+        let starving = active()
+            .filter_map(|sweep| sweep.starving)
+            .map(|starving| starving.deadline(&self.options));
+        let forgotten = self
+            .workers
+            .values()
+            .filter(|worker| !worker.connected && worker.lease.is_none())
+            .map(|worker| worker.since.after(self.options.forget_worker_ms));
+        // Only one who could take work waits for the end of a pause or a rest.
+        let idle = || {
+            let workers = self.workers.values();
+            workers.filter(|worker| worker.lease.is_none() && worker.connected)
+        };
         let pauses = active()
+            .filter(|_| !self.parked && idle().next().is_some())
             .flat_map(Sweep::waiting)
             .map(|work| work.not_before)
             .filter(|at| *at > self.now);
-        let starving = active().filter_map(|sweep| sweep.starving).map(|starving| {
-            starving.since.after(if starving.told {
-                self.options.no_worker_ms
-            } else {
-                self.options.no_worker_ms / TOLD_AFTER
-            })
-        });
         let waiting = active().any(|sweep| sweep.waiting().next().is_some());
-        let rests = self
-            .workers
-            .values()
+        let rests = idle()
             .map(|worker| worker.rests_until)
             .filter(|at| waiting && *at > self.now);
-        leases.chain(pauses).chain(starving).chain(rests).min()
+        leases
+            .chain(pauses)
+            .chain(starving)
+            .chain(forgotten)
+            .chain(rests)
+            .min()
     }
 
     fn create(&mut self, id: SweepId, request: SweepRequest, out: &mut Outbox) {
@@ -142,22 +182,20 @@ impl State {
         }
         let mut sweep = Sweep::new(id.clone(), request);
         out.publish(&mut sweep, Happening::Created);
-        for (worker, known) in self.workers.iter().filter(|(_, worker)| worker.connected) {
-            out.publish(
-                &mut sweep,
-                Happening::WorkerJoined {
-                    worker: worker.clone(),
-                    device: known.device.clone(),
-                    versions: known.versions.clone(),
-                },
-            );
-        }
         self.active.push(id.clone());
         self.sweeps.insert(id, sweep);
     }
 
-    fn cancel(&mut self, id: &SweepId, out: &mut Outbox) {
-        self.end_sweep(id, Outcome::Cancelled, out);
+    /// The coordinator was held up.
+    fn resumed(&mut self) {
+        for lease in self.leases.values_mut() {
+            lease.excuse(self.now);
+        }
+        for id in &self.active {
+            if let Some(sweep) = self.sweeps.get_mut(id) {
+                sweep.starving = None;
+            }
+        }
     }
 
     /// Leases that were not heard of, or that show no progress, are lost.
@@ -168,99 +206,20 @@ impl State {
             .filter_map(|(token, lease)| Some((*token, lease.overdue(self.now, &self.options)?)))
             .collect();
         for (token, overdue) in overdue {
-            let holder = self.leases.get(&token).map(|lease| lease.worker.clone());
-            let worker = holder.and_then(|holder| self.workers.get_mut(&holder));
+            let holder = self.leases.get(&token).map(|lease| &lease.holder.worker);
+            let worker = holder.and_then(|holder| self.workers.get_mut(holder));
             let cause = match (worker, overdue) {
                 (None, Overdue::Silent(cause) | Overdue::Hung(cause)) => cause,
                 (Some(worker), Overdue::Silent(cause)) => {
-                    worker.spoilt += 1;
                     worker.silent = true;
                     cause
                 }
                 (Some(worker), Overdue::Hung(cause)) => {
-                    worker.spoilt += 1;
                     worker.rests_until = self.now.after(self.options.hung_rest_ms);
                     cause
                 }
             };
             self.lose(token, &cause, out);
         }
-    }
-
-    /// Sweeps that have work and no worker say so, and fail in the end.
-    fn give_up_starving(&mut self, out: &mut Outbox) {
-        let usable = self.workers.values().any(|worker| worker.usable(self.now));
-        for id in self.active.clone() {
-            let leased = self.leases.values().any(|lease| lease.sweep == id);
-            let Some(sweep) = self.sweeps.get_mut(&id).filter(|sweep| sweep.active()) else {
-                continue;
-            };
-            if usable || leased {
-                sweep.starving = None;
-                continue;
-            }
-            let starving = sweep.starving.get_or_insert(Starving {
-                since: self.now,
-                told: false,
-            });
-            let waited_ms = self.now.since(starving.since);
-            let set_aside = self
-                .workers
-                .values()
-                .filter(|worker| worker.set_aside)
-                .count();
-            let silent = self.workers.values().filter(|worker| worker.silent).count();
-            let there = self
-                .workers
-                .values()
-                .filter(|worker| worker.connected)
-                .count();
-            let whom = format!(
-                "{there} workers are connected, {silent} are silent, {set_aside} set aside"
-            );
-            if let Some(cause) = self.no_more_workers.clone() {
-                let why = format!("no worker is left and none will come: {cause}");
-                self.fail_without_workers(&id, &why, out);
-            } else if waited_ms >= self.options.no_worker_ms {
-                let why = format!(
-                    "no worker could take its work for {}; {whom}",
-                    seconds(waited_ms)
-                );
-                self.fail_without_workers(&id, &why, out);
-            } else if !starving.told && waited_ms >= self.options.no_worker_ms / TOLD_AFTER {
-                starving.told = true;
-                let reason = format!(
-                    "waits for a worker; {whom}; fails after {} without one",
-                    seconds(self.options.no_worker_ms)
-                );
-                out.publish(sweep, Happening::Waiting { reason });
-            }
-        }
-    }
-
-    /// The words of the worker that failed or went last say more than that there is none.
-    fn fail_without_workers(&mut self, id: &SweepId, why: &str, out: &mut Outbox) {
-        let reported = self
-            .sweeps
-            .get(id)
-            .and_then(|sweep| sweep.last_failure.clone());
-        let failure = match (reported, &self.last_gone) {
-            (Some(failure), _) => Failure {
-                message: format!("{} ({why})", failure.message),
-                ..failure
-            },
-            (None, gone) => Failure {
-                kind: FailureKind::Worker,
-                code: Code::NoWorkers,
-                message: match gone {
-                    Some(gone) if !why.contains(gone.as_str()) => {
-                        format!("{why}; the last worker is gone: {gone}")
-                    }
-                    _ => why.to_owned(),
-                },
-                fields: Vec::new(),
-            },
-        };
-        self.end_sweep(id, Outcome::Failed(failure), out);
     }
 }

@@ -2,18 +2,23 @@
 
 use super::fencing::Holder;
 use super::machine::State;
-use super::message::{Command, Held};
+use super::message::{Command, Held, seconds};
 use super::outbox::Outbox;
 use super::worker::Worker;
 use crate::event::{Happening, WorkKind};
 use crate::ids::{Incarnation, WorkerId};
+use std::collections::BTreeMap;
+
+/// Disconnected workers without a lease that are remembered at most.
+const REMEMBERED: usize = 4096;
 
 impl State {
     /// A worker said Hello: a new process, or one that was disconnected.
     pub(super) fn joined(
         &mut self,
         holder: &Holder,
-        fresh: Worker,
+        device: String,
+        versions: BTreeMap<String, String>,
         held: &[Held],
         out: &mut Outbox,
     ) {
@@ -21,24 +26,24 @@ impl State {
             worker,
             incarnation,
         } = holder;
-        match self.workers.get_mut(worker) {
-            Some(known) if known.incarnation == *incarnation => {
-                known.connected = true;
-                known.silent = false;
-                known.device = fresh.device;
+        let before = self.workers.get(worker).map(|known| known.incarnation);
+        if before != Some(*incarnation) {
+            if before.is_some() {
+                self.remove(worker, "another process runs under its name", out);
             }
-            known => {
-                if known.is_some() {
-                    self.remove(worker, "another process runs under its name", out);
-                }
-                self.no_more_workers = None;
-                self.publish_to_active(out, &|| Happening::WorkerJoined {
-                    worker: worker.clone(),
-                    device: fresh.device.clone(),
-                    versions: fresh.versions.clone(),
-                });
-                self.workers.insert(worker.clone(), fresh);
-            }
+            self.no_more_workers = None;
+        }
+        let known = self
+            .workers
+            .entry(worker.clone())
+            .or_insert_with(|| Worker::new(*incarnation, self.now));
+        known.set_connected(true, self.now);
+        known.silent = false;
+        known.device = device;
+        known.versions = versions;
+        if known.draining {
+            // It may not have heard.
+            out.send(worker, Command::Drain);
         }
         for Held { token, progress } in held {
             match self.fence.accepts(*token, holder) {
@@ -48,12 +53,11 @@ impl State {
                         continue;
                     };
                     lease.reconnected(self.now);
-                    lease.progressed(self.now, *progress);
-                    if let WorkKind::Task(task) = lease.work
-                        && let Some(task) = self
-                            .sweeps
-                            .get(&lease.sweep)
-                            .and_then(|sweep| sweep.task(task))
+                    let (sweep, work) = (lease.sweep.clone(), lease.work);
+                    self.progressed(*token, *progress);
+                    if let WorkKind::Task(task) = work
+                        && let Some(task) =
+                            self.sweeps.get(&sweep).and_then(|sweep| sweep.task(task))
                     {
                         let command = Command::Ack {
                             token: *token,
@@ -106,8 +110,9 @@ impl State {
                 Ok(()) => {
                     if let Some(lease) = self.leases.get_mut(token) {
                         lease.renew(self.now);
-                        lease.progressed(self.now, *progress);
                     }
+                    self.progressed(*token, *progress);
+                    self.look_for_hang(*token);
                 }
                 Err(reply) => out.reply(worker, *token, reply),
             }
@@ -131,6 +136,34 @@ impl State {
         out.send(worker, Command::Desired(desired.into_iter().collect()));
     }
 
+    /// A worker is to get no more work.
+    pub(super) fn drain(&mut self, worker: &WorkerId, out: &mut Outbox) {
+        if let Some(known) = self.workers.get_mut(worker) {
+            known.draining = true;
+            out.send(worker, Command::Drain);
+        }
+    }
+
+    /// Takes out workers that nobody has heard of for long, the oldest first, and those that are
+    /// too many to be remembered.
+    pub(super) fn forget_workers(&mut self, out: &mut Outbox) {
+        let forgettable = self.workers.iter().filter(|(_, worker)| !worker.connected);
+        let mut forgettable: Vec<_> = forgettable
+            .filter(|(_, worker)| worker.lease.is_none())
+            .map(|(id, worker)| (worker.since, id.clone()))
+            .collect();
+        forgettable.sort_unstable();
+        let too_many = forgettable.len().saturating_sub(REMEMBERED);
+        for (index, (since, worker)) in forgettable.into_iter().enumerate() {
+            let away_ms = self.now.since(since);
+            if index >= too_many && away_ms < self.options.forget_worker_ms {
+                break;
+            }
+            let cause = format!("it was not connected for {}", seconds(away_ms));
+            self.remove(&worker, &cause, out);
+        }
+    }
+
     /// Takes a worker out; its lease is lost.
     fn remove(&mut self, worker: &WorkerId, cause: &str, out: &mut Outbox) {
         if let Some(Worker { lease, .. }) = self.workers.remove(worker) {
@@ -141,17 +174,24 @@ impl State {
         }
     }
 
+    /// Tells those who watch sweeps that know of the worker; and those who wait for one and see
+    /// none come.
     fn publish_gone(&mut self, worker: &WorkerId, cause: &str, out: &mut Outbox) {
-        self.publish_to_active(out, &|| Happening::WorkerGone {
-            worker: worker.clone(),
-            cause: cause.to_owned(),
-        });
-    }
-
-    fn publish_to_active(&mut self, out: &mut Outbox, happening: &dyn Fn() -> Happening) {
+        let usable = self.workers.values().any(|worker| worker.usable(self.now));
         for id in &self.active {
-            if let Some(sweep) = self.sweeps.get_mut(id) {
-                out.publish(sweep, happening());
+            let Some(sweep) = self.sweeps.get_mut(id) else {
+                continue;
+            };
+            let known = sweep.announced.remove(worker);
+            if known || (sweep.leases == 0 && !usable) {
+                sweep.starts_ms.remove(worker);
+                out.publish(
+                    sweep,
+                    Happening::WorkerGone {
+                        worker: worker.clone(),
+                        cause: cause.to_owned(),
+                    },
+                );
             }
         }
     }

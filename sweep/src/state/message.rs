@@ -44,6 +44,10 @@ pub struct Options {
     pub backoff_ms: u64,
     /// Steps of a probe that shortens warm-ups.
     pub probe_steps: u32,
+    /// Most leases that the sweeps of one owner hold together, `None` for any number.
+    pub max_leases_per_owner: Option<u32>,
+    /// How long a disconnected worker without a lease is remembered.
+    pub forget_worker_ms: u64,
 }
 
 impl Time {
@@ -72,17 +76,25 @@ impl Default for Options {
             max_lost: 3,
             backoff_ms: 100,
             probe_steps: 4,
+            max_leases_per_owner: None,
+            forget_worker_ms: 3_600_000,
         }
     }
 }
 
 /// What a sweep needs to know before a worker has described it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweepRequest {
     /// How it is to be split.
     pub plan: PlanRequest,
     /// When it stops.
     pub stop: StopRule,
+    /// Whose it is; owners share the workers evenly.
+    #[serde(default)]
+    pub owner: String,
+    /// Idle workers go to the sweeps of the highest priority first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// What comes in.
@@ -143,6 +155,24 @@ pub enum Event {
         incarnation: Incarnation,
         /// What.
         report: Report,
+    },
+    /// A worker is to get no more work. It keeps its lease until that is finished or handed back.
+    /// A new process under its name gets work again.
+    Drain {
+        /// Who.
+        worker: WorkerId,
+    },
+    /// The coordinator shuts down, to be started again: nothing is granted from now on, and no
+    /// sweep fails for want of workers. Leases stay.
+    Park,
+    /// The coordinator was held up: it was stopped, it could not write, its clock jumped. What it
+    /// did not hear meanwhile is held against nobody: every lease lives anew, and sweeps without
+    /// workers wait anew.
+    Resumed,
+    /// A sweep that has ended is no longer needed. One that has not ended stays.
+    Forget {
+        /// Which.
+        sweep: SweepId,
     },
     /// Time has passed.
     Tick,
@@ -245,6 +275,8 @@ pub enum Command {
     },
     /// All leases that the worker should hold.
     Desired(Vec<LeaseToken>),
+    /// It gets no more work: it may leave when it is done with what it has.
+    Drain,
 }
 
 /// Why a worker is told to stop.

@@ -1,8 +1,16 @@
 //! The state machine of sweeps, stages, tasks, leases and workers: events in, actions out.
 //!
 //! Pure: [`State::apply`] takes the time and an event and returns what to do about it. Every way
-//! of learning that a worker is gone becomes one event. The state is a function of the events, so
-//! a log of them rebuilds it.
+//! of learning that a worker is gone becomes one event. The state is a function of the events.
+//!
+//! Durable is what was published: the request of each sweep and its happenings, and the last
+//! lease token. [`State::rebuild`] makes from them: what is known of each sweep, its attempts and
+//! what counts against them, the valid leases and their holders, which workers were announced to
+//! whom and which were set aside. It needs the happenings of one [`State::apply`] in whole or not
+//! at all; and nothing may be sent or answered before those that came before it are kept. Not
+//! durable, since it is learnt again or no longer true: who is connected, silent, resting or
+//! draining, when something was heard, paces, answers to leases that have ended, and how often a
+//! worker spoilt what.
 //!
 //! A sweep goes through its stages: describe, probe (where it can change the plan), plan, the
 //! tasks of the range test, ended. All work is leased; whatever a worker says under a lease passes
@@ -24,11 +32,14 @@
 //! - `machine`: the state, [`State::apply`], deadlines.
 //! - `membership`: workers come, go, and show signs of life.
 //! - `reports`: what workers report under a lease.
-//! - `grant`: who gets which work.
+//! - `grant`: who gets which work; `starving`: sweeps that nobody works for.
 //! - `endings`: how attempts, replicas and sweeps end.
 //! - `fencing`: which lease is valid; `lease`: how long; `worker`: who is there.
+//! - `rebuild`: the state from its logs; `durable`: what of it they keep.
+//! - `views`: what people may see of workers, and what sweeps wait for.
 //! - `sweep`, `work`, `replica`: a sweep, a piece of leased work and its limits, a curve.
 
+mod durable;
 mod endings;
 mod fencing;
 mod grant;
@@ -37,13 +48,19 @@ mod machine;
 mod membership;
 mod message;
 mod outbox;
+mod rebuild;
 mod replica;
 mod reports;
 mod result;
+mod starving;
 mod sweep;
+mod views;
 mod work;
 mod worker;
 
+pub use durable::Durable;
 pub use machine::State;
 pub use message::{Action, Command, Event, Halt, Held, Options, Report, SweepRequest, Time};
+pub use rebuild::{Logged, Problem, RebuildError};
 pub use result::{Attempt, OverlapCheck, ReplicaResult, SweepResult, TaskResult};
+pub use views::{WaitingFor, WorkerState, WorkerView};

@@ -3,7 +3,7 @@
 use super::result::{OverlapCheck, ReplicaResult, TaskResult};
 use super::work::Work;
 use crate::curve::{StopDetector, StopReason, StopRule, overlap};
-use crate::event::{Observation, WorkKind};
+use crate::event::{AttemptOutcome, Observation, WorkKind};
 use crate::plan::Task;
 
 /// A task and its attempts.
@@ -22,6 +22,16 @@ impl TaskWork {
             work: Work::new(WorkKind::Task(task.id)),
             ended: None,
         }
+    }
+
+    /// The attempt that runs has come to an end of its own, as the worker said.
+    pub(super) fn finish(&mut self, outcome: &AttemptOutcome) {
+        self.ended = match outcome {
+            AttemptOutcome::Completed => Some(StopReason::Completed),
+            AttemptOutcome::Diverged => Some(StopReason::NonFinite),
+            AttemptOutcome::DataExhausted => Some(StopReason::DataExhausted),
+            _ => None,
+        };
     }
 
     /// First step that has not been accepted.
@@ -107,6 +117,15 @@ impl Replica {
                 Some(Some(StopReason::NonFinite))
             }
             _ => None,
+        }
+    }
+
+    /// Once the stop is decided: tasks that nobody runs are not begun any more.
+    pub(super) fn close_idle(&mut self) {
+        for task in &mut self.tasks {
+            if task.work.lease.is_none() {
+                task.work.done = true;
+            }
         }
     }
 

@@ -6,7 +6,6 @@ use super::machine::State;
 use super::message::{Command, Halt, Report};
 use super::outbox::Outbox;
 use super::replica::TaskWork;
-use super::work::Work;
 use crate::curve::StopReason;
 use crate::event::{
     AttemptOutcome, Described, Failure, FailureKind, FieldError, Happening, Observation, Outcome,
@@ -20,19 +19,17 @@ use rangefinder_errors::Code;
 /// precision.
 const LR_TOLERANCE: f64 = 1e-6;
 
-/// Steps of a probe whose gradients nobody needs: one that warms up, and one to be timed.
-const LEAST_PROBE: u32 = 2;
-
 impl State {
     /// The one place at which it is decided whether a report counts.
     pub(super) fn report(&mut self, holder: &Holder, report: Report, out: &mut Outbox) {
         if let Some(worker) = self.workers.get_mut(&holder.worker)
             && worker.incarnation == holder.incarnation
         {
+            self.unsettled |= worker.silent || !worker.connected;
             worker.silent = false;
             // Should the end of an older connection be said after the new one began, this puts it
             // right.
-            worker.connected = true;
+            worker.set_connected(true, self.now);
         }
         let token = match &report {
             Report::Heartbeat(held) => return self.heartbeat(holder, held, out),
@@ -62,14 +59,34 @@ impl State {
             (Report::Finished { reason, end, .. }, WorkKind::Task(task)) => {
                 self.finished(holder, token, (&sweep, task), (reason, end), out);
             }
-            (Report::Failed(_, failure), _) => self.failed(holder, token, failure, out),
+            (Report::Failed(_, failure), _) => {
+                let reply = Reply::Accepted { next_step: 0 };
+                self.give_up(token, AttemptOutcome::Failed(failure), reply, out);
+            }
             (Report::HandBack(_, reason), _) => self.handed_back(holder, token, reason, out),
             (other, _) => self.misbehaved(
-                holder,
                 token,
                 format!("the worker answered {work:?} with {}", kind(&other)),
                 out,
             ),
+        }
+        self.look_for_hang(token);
+    }
+
+    /// That a holder hangs shows when it is heard.
+    pub(super) fn look_for_hang(&mut self, token: LeaseToken) {
+        let lease = self.leases.get(&token);
+        self.unsettled |=
+            lease.is_some_and(|lease| lease.overdue(self.now, &self.options).is_some());
+    }
+
+    /// The holder says how far it is.
+    pub(super) fn progressed(&mut self, token: LeaseToken, steps: u64) {
+        if let Some(lease) = self.leases.get_mut(&token)
+            && let Some(start_ms) = lease.progressed(self.now, steps)
+            && let Some(sweep) = self.sweeps.get_mut(&lease.sweep)
+        {
+            sweep.started(lease, start_ms);
         }
     }
 
@@ -84,22 +101,15 @@ impl State {
         let Some(sweep) = self.sweeps.get_mut(id) else {
             return;
         };
-        let trainability = Trainability::of(&described);
-        sweep.described = Some(described.clone());
-        out.publish(sweep, Happening::Described { described });
-        // What cannot be planned is not worth a probe, for which a GPU would be taken.
-        if let Err(error) = plan::plan(&sweep.request.plan, trainability, None) {
+        out.publish(
+            sweep,
+            Happening::Described {
+                described: described.clone(),
+            },
+        );
+        if let Err(error) = sweep.describe(described, &self.options) {
             self.end_sweep(id, Outcome::Failed(users_mistake(error)), out);
-            return;
         }
-        // Also where the plan needs none of it: a batch that does not fit into memory is found
-        // before any task, and people see what a step takes.
-        sweep.probe_steps = if plan::could_use_probe(&sweep.request.plan, trainability) {
-            self.options.probe_steps
-        } else {
-            LEAST_PROBE
-        };
-        sweep.probe = Some(Work::new(WorkKind::Probe));
     }
 
     fn probed(&mut self, token: LeaseToken, id: &SweepId, probe: Probe, out: &mut Outbox) {
@@ -147,16 +157,9 @@ impl State {
         sweep.learning_rates = rates;
         match accepted {
             None => {}
-            Some(Err(message)) => self.misbehaved(holder, token, message, out),
+            Some(Err(message)) => self.misbehaved(token, message, out),
             Some(Ok((fresh, replica, next_step))) => {
                 let is_new = !fresh.is_empty();
-                if let Some(lease) = self.leases.get_mut(&token).filter(|_| is_new) {
-                    let accepted = sweep
-                        .task(task_id)
-                        .map_or(0, |task| task.work.observations().len());
-                    lease.progressed(self.now, accepted as u64);
-                    lease.accepted(self.now);
-                }
                 if is_new {
                     out.publish(
                         sweep,
@@ -175,6 +178,13 @@ impl State {
                 };
                 out.send(&holder.worker, command);
                 if is_new {
+                    let accepted = sweep
+                        .task(task_id)
+                        .map_or(0, |task| task.work.observations().len());
+                    self.progressed(token, accepted as u64);
+                    if let Some(lease) = self.leases.get_mut(&token) {
+                        lease.accepted(self.now);
+                    }
                     self.advance(id, replica, out);
                 }
             }
@@ -208,46 +218,25 @@ impl State {
         }
         let outcome = match ending(task, reason, end) {
             Ok(outcome) => outcome,
-            Err(message) => return self.misbehaved(holder, token, message, out),
+            Err(message) => return self.misbehaved(token, message, out),
         };
-        task.ended = Some(
-            if task.all_observed() && reason == StopReason::DataExhausted {
-                StopReason::Completed
-            } else {
-                reason
-            },
-        );
+        task.finish(&outcome);
         let replica = task.task.replica;
         self.close(token, outcome, Reply::Accepted { next_step: end }, out);
-        self.credit(&holder.worker, id, task_id, out);
+        self.credit(holder, id, task_id, out);
         self.advance(id, replica, out);
     }
 
-    fn failed(&mut self, holder: &Holder, token: LeaseToken, failure: Failure, out: &mut Outbox) {
-        self.fail(
-            holder,
-            token,
-            failure,
-            Reply::Accepted { next_step: 0 },
-            out,
-        );
-    }
-
     /// A worker broke the protocol: its attempt has failed.
-    fn misbehaved(
-        &mut self,
-        holder: &Holder,
-        token: LeaseToken,
-        message: String,
-        out: &mut Outbox,
-    ) {
+    fn misbehaved(&mut self, token: LeaseToken, message: String, out: &mut Outbox) {
         let failure = Failure {
             kind: FailureKind::Worker,
             code: Code::Protocol,
             message,
             fields: Vec::new(),
         };
-        self.fail(holder, token, failure, Reply::Halt(Halt::Superseded), out);
+        let reply = Reply::Halt(Halt::Superseded);
+        self.give_up(token, AttemptOutcome::Failed(failure), reply, out);
     }
 
     fn handed_back(
@@ -261,7 +250,8 @@ impl State {
             // Most often it leaves, and is gone before that.
             worker.rests_until = self.now.after(self.options.lease_ms);
         }
-        self.preempt(holder, token, &reason, out);
+        let reply = Reply::Accepted { next_step: 0 };
+        self.give_up(token, AttemptOutcome::Preempted(reason), reply, out);
     }
 
     /// A description or a probe was accepted.
@@ -307,8 +297,17 @@ fn fresh(
         }
         if step == next {
             next += 1;
+            let loss = match observation.loss {
+                // One NaN for all, since JSON knows but one.
+                loss if loss.is_nan() => f64::NAN,
+                loss => loss,
+            };
             // The curve stands at the learning rates of the schedule, bit for bit.
-            fresh.push(Observation { lr, ..*observation });
+            fresh.push(Observation {
+                lr,
+                loss,
+                ..*observation
+            });
         }
     }
     Ok(fresh)

@@ -1,13 +1,19 @@
 //! A sweep: its stage, its work, its replicas.
 
-use super::message::{SweepRequest, Time};
+use super::lease::Lease;
+use super::message::{Options, SweepRequest, Time};
 use super::replica::{Replica, TaskWork};
 use super::result::SweepResult;
-use super::work::Work;
+use super::starving::Starving;
+use super::work::{Judgement, Work};
 use crate::curve::{StopReason, overlap};
-use crate::event::{Described, Failure, Outcome, WorkKind};
-use crate::ids::{SweepId, TaskId};
-use crate::plan::{Plan, Probe, Warning};
+use crate::event::{AttemptOutcome, Described, Failure, FieldError, Outcome, WorkKind};
+use crate::ids::{Incarnation, SweepId, TaskId, WorkerId};
+use crate::plan::{self, Plan, Probe, Trainability, Warning};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Steps of a probe whose gradients nobody needs: one that warms up, and one to be timed.
+const LEAST_PROBE: u32 = 2;
 
 #[derive(Clone, Debug)]
 pub(super) struct Sweep {
@@ -32,14 +38,14 @@ pub(super) struct Sweep {
     pub last_failure: Option<Failure>,
     /// Since when it has work and no worker.
     pub starving: Option<Starving>,
-}
-
-/// A sweep has work, holds no lease, and no worker is there that may take any.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Starving {
-    pub since: Time,
-    /// Whether people were told.
-    pub told: bool,
+    /// Leases that it holds.
+    pub leases: u32,
+    /// Workers that were announced to those who watch it, and that are not gone since.
+    pub announced: BTreeSet<WorkerId>,
+    /// Workers that were set aside for what they did to it.
+    pub set_aside: BTreeMap<WorkerId, Incarnation>,
+    /// The longest that each process took to the first step of a task.
+    pub starts_ms: BTreeMap<WorkerId, (Incarnation, u64)>,
 }
 
 impl Sweep {
@@ -60,11 +66,116 @@ impl Sweep {
             outcome: None,
             last_failure: None,
             starving: None,
+            leases: 0,
+            announced: BTreeSet::new(),
+            set_aside: BTreeMap::new(),
+            starts_ms: BTreeMap::new(),
         }
     }
 
     pub(super) fn active(&self) -> bool {
         self.outcome.is_none()
+    }
+
+    /// Model and data are known: what follows is the probe, or the mistake because of which no
+    /// plan can be made.
+    pub(super) fn describe(
+        &mut self,
+        described: Described,
+        options: &Options,
+    ) -> Result<(), FieldError> {
+        let trainability = Trainability::of(&described);
+        self.described = Some(described);
+        // What cannot be planned is not worth a probe, for which a GPU would be taken.
+        plan::plan(&self.request.plan, trainability, None)?;
+        // Also where the plan needs none of it: a batch that does not fit into memory is found
+        // before any task, and people see what a step takes.
+        self.probe_steps = if plan::could_use_probe(&self.request.plan, trainability) {
+            options.probe_steps
+        } else {
+            LEAST_PROBE
+        };
+        self.probe = Some(Work::new(WorkKind::Probe));
+        Ok(())
+    }
+
+    /// An attempt ends: its observations stay only if it brought a result. Says what follows if it
+    /// brought none.
+    pub(super) fn end_attempt(
+        &mut self,
+        lease: &Lease,
+        outcome: &AttemptOutcome,
+        now: Time,
+        options: &Options,
+    ) -> Option<Judgement> {
+        self.leases = self.leases.saturating_sub(1);
+        let holder = &lease.holder;
+        let work = self.work_mut(lease.work)?;
+        work.end(outcome.clone(), now);
+        let judgement = match outcome {
+            AttemptOutcome::Failed(failure) => {
+                let judgement = work.judge_failed(holder, failure, options);
+                self.last_failure = Some(failure.clone());
+                judgement
+            }
+            AttemptOutcome::Lost(cause) => work.judge_lost(&holder.worker, cause, now, options),
+            AttemptOutcome::Preempted(reason) => {
+                work.handed_back(holder);
+                work.judge_lost(&holder.worker, reason, now, options)
+            }
+            AttemptOutcome::Completed
+            | AttemptOutcome::Diverged
+            | AttemptOutcome::DataExhausted
+            | AttemptOutcome::Cancelled => return None,
+        };
+        if let WorkKind::Task(id) = lease.work
+            && let Some(task) = self.task(id).map(|task| task.task)
+            && let Some(replica) = self.replicas.get_mut(task.replica as usize)
+        {
+            replica.forget(task.segment);
+        }
+        Some(judgement)
+    }
+
+    /// Merges what has arrived of a replica; `Some` when that decides its stop.
+    pub(super) fn merge(&mut self, replica: u32) -> Option<StopReason> {
+        let rates = &self.learning_rates;
+        self.replicas.get_mut(replica as usize)?.advance(rates)
+    }
+
+    /// Whether a task of a replica that has stopped has a share in its curve.
+    pub(super) fn in_curve(&self, id: TaskId) -> bool {
+        self.task(id).is_some_and(|task| {
+            let replica = self.replicas.get(task.task.replica as usize);
+            replica.is_some_and(|replica| (task.task.start as usize) < replica.curve.len())
+        })
+    }
+
+    /// It has ended.
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+        self.starving = None;
+        self.announced.clear();
+        self.starts_ms.clear();
+    }
+
+    /// A process took so long to the first step of a task.
+    pub(super) fn started(&mut self, lease: &Lease, start_ms: u64) {
+        let start = self
+            .starts_ms
+            .entry(lease.holder.worker.clone())
+            .or_insert((lease.holder.incarnation, 0));
+        if start.0 == lease.holder.incarnation {
+            start.1 = start.1.max(start_ms);
+        } else {
+            *start = (lease.holder.incarnation, start_ms);
+        }
+    }
+
+    /// The longest that this process took to the first step of a task.
+    pub(super) fn usual_start_ms(&self, worker: &WorkerId, process: Incarnation) -> Option<u64> {
+        let (incarnation, start_ms) = self.starts_ms.get(worker)?;
+        (*incarnation == process).then_some(*start_ms)
     }
 
     /// Starts the tasks of a plan.

@@ -11,15 +11,19 @@ pub(super) struct Worker {
     pub device: String,
     pub versions: BTreeMap<String, String>,
     pub connected: bool,
+    /// Since when it is connected, or is not.
+    pub since: Time,
     /// It handed work back: it leaves, or is full; or it hung. It gets none until then.
     pub rests_until: Time,
     /// A lease of it expired, and it was not heard of since.
     pub silent: bool,
-    /// It fails what others complete.
-    pub set_aside: bool,
+    /// It was asked to leave.
+    pub draining: bool,
+    /// It fails what others complete: why, with the counts.
+    pub set_aside: Option<String>,
     /// The lease it holds; one at a time.
     pub lease: Option<LeaseToken>,
-    /// Attempts that it failed, or let expire, or hung in: others are preferred.
+    /// Attempts that it failed or lost: others are preferred.
     pub spoilt: u32,
     /// Tasks that it failed and another worker completed.
     pub blamed: u32,
@@ -28,19 +32,17 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
-        incarnation: Incarnation,
-        device: String,
-        versions: BTreeMap<String, String>,
-    ) -> Self {
+    pub(super) fn new(incarnation: Incarnation, now: Time) -> Self {
         Self {
             incarnation,
-            device,
-            versions,
-            connected: true,
+            device: String::new(),
+            versions: BTreeMap::new(),
+            connected: false,
+            since: now,
             rests_until: Time::default(),
             silent: false,
-            set_aside: false,
+            draining: false,
+            set_aside: None,
             lease: None,
             spoilt: 0,
             blamed: 0,
@@ -48,9 +50,21 @@ impl Worker {
         }
     }
 
+    /// Its stream has begun or ended.
+    pub(super) fn set_connected(&mut self, connected: bool, now: Time) {
+        if self.connected != connected {
+            self.connected = connected;
+            self.since = now;
+        }
+    }
+
     /// Whether it may be given work, now or when it is done with what it has.
     pub(super) fn usable(&self, now: Time) -> bool {
-        self.connected && !self.silent && !self.set_aside && self.rests_until <= now
+        self.connected
+            && !self.silent
+            && !self.draining
+            && self.set_aside.is_none()
+            && self.rests_until <= now
     }
 
     /// Whether it may be given work now.

@@ -94,7 +94,9 @@ fn a_worker_that_fails_what_another_completes_is_set_aside_and_the_sweep_complet
     let set_aside: Vec<_> = world
         .happenings(&sweep)
         .filter_map(|happening| match happening {
-            Happening::WorkerSetAside { worker, reason } => Some((worker.clone(), reason.clone())),
+            Happening::WorkerSetAside { worker, reason, .. } => {
+                Some((worker.clone(), reason.clone()))
+            }
             _ => None,
         })
         .collect();

@@ -55,7 +55,12 @@ pub(super) fn resolve(
         config: spec.custom_config.clone().unwrap_or_default().into_bytes(),
     };
     Ok(Resolved {
-        request: SweepRequest { plan, stop },
+        request: SweepRequest {
+            plan,
+            stop,
+            owner: String::new(),
+            priority: 0,
+        },
         trainer: v1::TrainerSpec {
             trainer: Some(v1::trainer_spec::Trainer::Custom(custom)),
             batch_size: spec.batch_size.unwrap_or_default(),

@@ -110,7 +110,12 @@ fn complete(
     mistakes.into_result()?;
 
     Ok(Resolved {
-        request: SweepRequest { plan, stop },
+        request: SweepRequest {
+            plan,
+            stop,
+            owner: String::new(),
+            priority: 0,
+        },
         trainer: v1::TrainerSpec {
             trainer: Some(model),
             data: Some(data),

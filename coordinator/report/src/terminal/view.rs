@@ -89,7 +89,7 @@ impl View {
                 note(format!("{worker} joined on {device}"))
             }
             Happening::WorkerGone { worker, cause } => note(self.gone(worker, cause)),
-            Happening::WorkerSetAside { worker, reason } => {
+            Happening::WorkerSetAside { worker, reason, .. } => {
                 note(format!("{worker} is set aside: {reason}"))
             }
             Happening::Waiting { reason } => {
@@ -110,6 +110,7 @@ impl View {
                 work,
                 attempt,
                 token,
+                ..
             } => self.granted(worker, *work, *attempt, *token),
             Happening::Observed {
                 task,

@@ -5,7 +5,7 @@ use rangefinder_sweep::curve::StopReason;
 use rangefinder_sweep::event::{
     AttemptOutcome, Happening, Observation, Outcome, SweepEvent, WorkKind,
 };
-use rangefinder_sweep::ids::{LeaseToken, SweepId, TaskId, WorkerId};
+use rangefinder_sweep::ids::{Incarnation, LeaseToken, SweepId, TaskId, WorkerId};
 use rangefinder_sweep::plan::Warning;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -78,6 +78,7 @@ fn observed(task: u32, token: u64, steps: std::ops::Range<u32>) -> Happening {
 fn granted(task: u32, token: u64, by: u32, attempt: u32) -> Happening {
     Happening::Granted {
         worker: worker(by),
+        incarnation: Incarnation(1),
         work: WorkKind::Task(TaskId(task)),
         attempt,
         token: LeaseToken(token),
@@ -114,6 +115,7 @@ fn story(pace_ms: u64) -> Vec<SweepEvent> {
         },
         Happening::Granted {
             worker: worker(0),
+            incarnation: Incarnation(1),
             work: WorkKind::Describe,
             attempt: 1,
             token: LeaseToken(1),
@@ -150,6 +152,7 @@ fn story(pace_ms: u64) -> Vec<SweepEvent> {
         },
         Happening::WorkerSetAside {
             worker: worker(1),
+            incarnation: Incarnation(1),
             reason: "failed 2 of 2 tasks that others complete".to_owned(),
         },
         Happening::Warned {

@@ -17,8 +17,9 @@ use rangefinder_sweep::ids::{Incarnation, LeaseToken, SweepId, WorkerId};
 use rangefinder_sweep::plan::{PlanRequest, Split, Task};
 use rangefinder_sweep::schedule::{Grid, Mode, Range};
 use rangefinder_sweep::state::{
-    Action, Command, Event, Options, Report, State, SweepRequest, SweepResult, Time,
+    Action, Command, Event, Logged, Options, Report, State, SweepRequest, SweepResult, Time,
 };
+use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, VecDeque};
 use worker::{Training, Worker};
 
@@ -61,6 +62,8 @@ pub fn request(
             profile: None,
             planned_steps: steps,
         },
+        owner: String::new(),
+        priority: 0,
     }
 }
 
@@ -75,6 +78,12 @@ pub fn worker_failure(message: &str) -> Failure {
         message: message.to_owned(),
         fields: Vec::new(),
     }
+}
+
+/// As a store gives it back.
+pub fn through_json<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    let text = serde_json::to_string(value).expect("it has a form in JSON");
+    serde_json::from_str(&text).expect("it is read back")
 }
 
 /// A message on its way to the coordinator.
@@ -98,9 +107,13 @@ pub struct World {
     pub delivered: Vec<Mail>,
     pub commands: Vec<(WorkerId, Command)>,
     pub events: Vec<SweepEvent>,
+    requests: Vec<(SweepId, SweepRequest)>,
     invariants: Invariants,
     incarnations: u64,
 }
+
+/// Events between two checks that the log gives the state again.
+const REBUILT_EVERY: usize = 16;
 
 impl World {
     pub fn new(options: Options, training: Training) -> Self {
@@ -116,6 +129,7 @@ impl World {
             delivered: Vec::new(),
             commands: Vec::new(),
             events: Vec::new(),
+            requests: Vec::new(),
             invariants: Invariants::default(),
             incarnations: 0,
         }
@@ -142,11 +156,59 @@ impl World {
             }
         }
         self.invariants.check(&self.state, self.now, &actions);
+        if self.log.len().is_multiple_of(REBUILT_EVERY) {
+            self.check_rebuilt();
+        }
         actions
+    }
+
+    /// What a store would hold, through JSON.
+    pub fn logged(&self) -> Vec<Logged> {
+        let kept = |(sweep, request): &(SweepId, SweepRequest)| Logged {
+            sweep: sweep.clone(),
+            request: through_json(request),
+            events: self
+                .events
+                .iter()
+                .filter(|event| event.sweep == *sweep)
+                .map(through_json)
+                .collect(),
+        };
+        self.requests.iter().map(kept).collect()
+    }
+
+    /// The state of a coordinator that starts again now.
+    pub fn rebuilt(&self) -> State {
+        let last = self.state.last_token();
+        State::rebuild(self.options.clone(), self.now, last, self.logged())
+            .expect("the log is sound")
+    }
+
+    /// The log gives everything that is to survive.
+    pub fn check_rebuilt(&self) {
+        let rebuilt = self.rebuilt();
+        for (sweep, _) in &self.requests {
+            assert_eq!(
+                format!("{:#?}", rebuilt.durable(sweep)),
+                format!("{:#?}", self.state.durable(sweep)),
+            );
+        }
+        assert_eq!(rebuilt.leases(), self.state.leases());
+        assert_eq!(rebuilt.last_token(), self.state.last_token());
+    }
+
+    /// The coordinator is killed and starts again; every connection breaks.
+    pub fn restart(&mut self) {
+        self.state = self.rebuilt();
+        for worker in self.workers.values_mut() {
+            worker.connected = false;
+        }
+        self.uplink.clear();
     }
 
     pub fn create(&mut self, name: &str, request: SweepRequest) -> SweepId {
         let sweep = SweepId(name.to_owned());
+        self.requests.push((sweep.clone(), request.clone()));
         self.apply(Event::Create {
             sweep: sweep.clone(),
             request: Box::new(request),

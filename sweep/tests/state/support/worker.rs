@@ -161,6 +161,7 @@ impl Worker {
             Command::Desired(tokens) => {
                 self.job = self.job.take().filter(|job| tokens.contains(&job.token));
             }
+            Command::Drain => {}
         }
     }
 
