@@ -179,6 +179,27 @@ catalogue! {
         NoWorkers = 807 [1], "No worker is left, or none has joined.", "Look at the worker's last words in the message.";
         Protocol = 808 [1], "Coordinator and worker do not understand each other.", "Run both of the same release; hold your own worker to `rangefinder-conformance`.";
     }
+    Access, "Tokens, certificates and confined paths" {
+        TokensFile = 921 [2], "The file of tokens is damaged, or of a newer release.", "Restore it from a backup, or move it away and create tokens anew.";
+        TokenName = 922 [2], "The name of a token cannot be one, belongs to another role, or the token could never be used.", "Take the letters, digits and marks that the message lists, and a name for one role only.";
+        NoSuchToken = 923 [2], "There is no token of that id or name.", "List the tokens, and give an id or a name of the list.";
+        NotPrivate = 924 [2], "A file of secrets may be read by everyone, or changed by others than its owner.", "`chmod 600` it; then make new secrets, for these may have been read.";
+        TokenRefused = 925 [1], "A call has no token, or one that is unknown, has expired or was revoked.", "Give a token that the operator made for you, or ask for a new one.";
+        Forbidden = 926 [1], "The role of a token does not permit the call.", "Use a token of the role that the message names.";
+        CertificateFile = 927 [1, 2], "A file of certificates or of a private key holds none that can be used.", "Give files in PEM: certificates with the server's or client's own first, and a key without a passphrase.";
+        KeyMismatch = 928 [1, 2], "A private key does not belong to its certificate.", "Give certificate and key that were made together.";
+        CertificateDates = 929 [1, 2], "A certificate has expired, is not valid yet, or soon expires (a warning).", "Renew it and replace the files; running programs read them again. Check the clocks.";
+        UntrustedPeer = 930 [1], "The certificate of the other side is not signed by an authority that this side trusts.", "Give the certificate of the authority that signed it, or have it signed by the right one.";
+        ServerName = 931 [1, 2], "The server's certificate is not for the name by which the server was called.", "Call it by a name of its certificate, give that name as the server's name, or renew the certificate with the name in it.";
+        ClientCertificate = 932 [1], "The server demands a certificate of the client, and has got none or does not accept it.", "Give a certificate and key signed by the authority that the server names as its clients'.";
+        NotTls = 933 [1], "One side speaks TLS and the other does not.", "Write `https://` where the server has TLS, and `http://` where it has none.";
+        ListenInsecure = 934 [2], "The service would listen off loopback without TLS, where anyone on the way could read the tokens.", "Give a certificate and its key, or listen on 127.0.0.1; `--insecure` is for networks that are safe by other means.";
+        RootFolder = 935 [2], "A folder of models or data cannot be offered: it is none, its name is taken or cannot be one.", "Give an existing folder as `NAME=PATH`, each name once.";
+        PathConfined = 936 [2], "A path does not lie within the folders that the operator named.", "Give a path below one of these folders, without `..`, and without links that lead out of it.";
+        FileTooLarge = 937 [2], "A file is larger than the limit for its kind.", "Give a smaller file, or have the operator raise the limit.";
+        TlsHandshake = 938 [1], "The two sides cannot agree on a TLS connection, or take too long.", "Do what its reason says; check that both are of this release or speak TLS 1.2 or newer.";
+        NoSystemRoots = 939 [2], "No authority is named, and the system trusts none.", "Name the file of the authority that signed the server's certificate.";
+    }
     Artifacts, "Artifacts" {
         ArtifactReference = 941 [2], "A digest, or a reference to an artifact, is written wrongly.", "Write `artifact:sha256-HEX/NAME.EXT`, with the 64 lower-case hexadecimal digits of the content's SHA-256.";
         NoSuchArtifact = 942 [2], "There is no such artifact, not all of it, or none of yours.", "Upload it first.";
