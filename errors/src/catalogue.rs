@@ -207,4 +207,15 @@ catalogue! {
         TlsHandshake = 938 [1], "The two sides cannot agree on a TLS connection, or take too long.", "Do what its reason says; check that both are of this release or speak TLS 1.2 or newer.";
         NoSystemRoots = 939 [2], "No authority is named, and the system trusts none.", "Name the file of the authority that signed the server's certificate.";
     }
+    Artifacts, "Artifacts" {
+        ArtifactReference = 941 [2], "A digest, or a reference to an artifact, is written wrongly.", "Write `artifact:sha256-HEX/NAME.EXT`, with the 64 lower-case hexadecimal digits of the content's SHA-256.";
+        NoSuchArtifact = 942 [2], "There is no such artifact, not all of it, or none of yours.", "Upload it first.";
+        ArtifactTooLarge = 943 [2], "An artifact is larger than the limit.", "Give a smaller file, or have the operator raise the limit.";
+        ArtifactRoom = 944 [1], "There is no room for an artifact beside those that are in use.", "Wait until sweeps have ended, or have the operator raise the limit of all together.";
+        ArtifactContent = 945 [1], "The content that has arrived is not the artifact that was named.", "Upload it again from its start; the file must not change meanwhile.";
+        ArtifactOffset = 946 [1], "An upload does not go on where the one before it ended, or has not the size that it said.", "Ask how much is there and go on from there, or start at 0.";
+        ArtifactBusy = 947 [1], "The same artifact is being uploaded by another call, or too many are under way.", "Wait until those have ended.";
+        ArtifactFolder = 948 [1], "The folder of artifacts cannot be read or written.", "Do what its reason says: check the room on its disk, the rights, and that its file system has locks.";
+        ArtifactStalled = 949 [1], "A transfer of an artifact brought nothing for long, or its messages make no sense.", "Check the network, and go on from where it ended.";
+    }
 }
