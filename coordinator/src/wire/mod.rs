@@ -3,9 +3,11 @@
 //! - `incoming`: what workers send. Total and checked: any message gives a value or a typed
 //!   [`Error`], never a panic; NaN and infinite losses are values.
 //! - `outgoing`: what the coordinator sends.
+//! - [`sweeps`]: what clients and the coordinator tell each other of sweeps.
 
 mod incoming;
 mod outgoing;
+pub mod sweeps;
 
 #[cfg(test)]
 mod tests;
