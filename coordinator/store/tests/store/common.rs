@@ -1,5 +1,4 @@
 //! What the tests of the store share.
-#![expect(clippy::unwrap_used, reason = "tests stop where a step fails")]
 
 use rangefinder_store::{Appender, Change, Notice, Options, Store};
 use std::path::Path;
@@ -59,5 +58,19 @@ pub fn end(sweep: &str, unix_ms: i64, status: &str) -> Change {
         unix_ms,
         status: status.to_owned(),
         summary: b"{}".to_vec(),
+    }
+}
+
+/// Numbers that look random and are the same for the same seed (SplitMix64).
+pub struct Random(pub u64);
+
+impl Random {
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(end).unwrap()).unwrap()
     }
 }

@@ -1,8 +1,6 @@
 //! What is appended is durable before it is acknowledged, in order, and read back as it was.
 
-mod common;
-
-use common::{create, end, event, open, payload, write};
+use crate::common::{create, end, event, open, payload, write};
 use rangefinder_store::{ACTIVE, Backlog, Change, Error, Event, Health, Options, Refused, Store};
 use std::sync::{Arc, Mutex, mpsc};
 

@@ -1,13 +1,12 @@
 //! Who may open a folder, and which.
 
-mod common;
-
-use common::{create, event, open, payload, write};
+use crate::common::{create, event, open, payload, write};
 use rangefinder_errors::{Code, Coded as _};
 use rangefinder_store::{
     Holder, Notice, Options, Reader, Retention, Store, check, compact, export,
 };
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -161,7 +160,7 @@ fn write_the_fixture() {
         },
         event("s-1", 1),
         event("s-1", 2),
-        common::end("s-1", 20, "done"),
+        crate::common::end("s-1", 20, "done"),
         Change::Document {
             sweep,
             summary: b"{\"lr\":0.1}".to_vec(),
@@ -176,6 +175,8 @@ fn write_the_fixture() {
     write(&store.appender(), changes);
     store.shutdown().unwrap();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1.db");
-    fs::create_dir_all(fixture.parent().unwrap()).unwrap();
-    fs::copy(folder.path().join("store.db"), fixture).unwrap();
+    let bytes = fs::read(folder.path().join("store.db")).unwrap();
+    // Frozen is what is there.
+    let mut file = fs::File::create_new(fixture).unwrap();
+    file.write_all(&bytes).unwrap();
 }
