@@ -1,7 +1,7 @@
 //! Changes as rows.
 
 use crate::change::Change;
-use crate::record::{ACTIVE, Sweep, event_crc, place, value_crc};
+use crate::record::{ACTIVE, Sweep, counter_crc, event_crc, place, value_crc};
 use rusqlite::{Connection, Error, Result, params};
 
 /// Writes one change. Whether it fits was seen when it was appended.
@@ -89,10 +89,10 @@ pub(crate) fn apply(connection: &Connection, change: &Change) -> Result<()> {
             let value = i64::try_from(*value).map_err(too_large)?;
             connection
                 .prepare_cached(
-                    "INSERT INTO counters (name, value) VALUES (?1, ?2) \
-                     ON CONFLICT (name) DO UPDATE SET value = max(value, ?2)",
+                    "INSERT INTO counters (name, value, crc) VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (name) DO UPDATE SET value = ?2, crc = ?3 WHERE value < ?2",
                 )?
-                .execute(params![name, value])?;
+                .execute(params![name, value, counter_crc(name, value)])?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::folder;
-use crate::record::{COLUMNS, Sweep, event_crc, unplace, value_crc};
+use crate::record::{COLUMNS, Sweep, counter_crc, event_crc, unplace, value_crc};
 use crate::schema;
 use rusqlite::Connection;
 use std::collections::HashMap;
@@ -90,8 +90,9 @@ struct Found {
 impl Checking<'_> {
     fn run(&mut self) {
         type Step<'a> = (&'static str, fn(&mut Checking<'a>) -> rusqlite::Result<()>);
-        let steps: [Step<'_>; 5] = [
+        let steps: [Step<'_>; 6] = [
             ("the database", Self::integrity),
+            ("the counters", Self::counters),
             ("the sweeps", Self::sweeps),
             ("the specifications", |checking| checking.values("specs")),
             ("the documents", |checking| checking.values("documents")),
@@ -133,6 +134,24 @@ impl Checking<'_> {
             let line: String = row.get(0)?;
             if line != "ok" {
                 self.problem(None, None, line);
+            }
+        }
+        Ok(())
+    }
+
+    fn counters(&mut self) -> rusqlite::Result<()> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT name, value, crc FROM counters ORDER BY name")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            if row.get::<_, i64>(2)? != counter_crc(&name, row.get(1)?) {
+                self.problem(
+                    None,
+                    None,
+                    format!("the counter {name} is not as it was written"),
+                );
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use crate::check::Problem;
 use crate::error::Error;
 use crate::folder;
-use crate::record::{COLUMNS, Sweep, event_crc, unplace, value_crc};
+use crate::record::{COLUMNS, Sweep, counter_crc, event_crc, unplace, value_crc};
 use crate::schema;
 use rusqlite::{Connection, Row};
 use serde::Serialize;
@@ -31,6 +31,7 @@ enum Line<'a> {
     Counter {
         name: String,
         value: i64,
+        damaged: bool,
     },
     Sweep {
         key: i64,
@@ -176,23 +177,28 @@ impl Exporting<'_> {
     }
 
     fn counters(&mut self) -> Result<(), Error> {
-        let counters: rusqlite::Result<Vec<(String, i64)>> = self
+        let counters: rusqlite::Result<Vec<(String, i64, i64)>> = self
             .connection
-            .prepare("SELECT name, value FROM counters ORDER BY name")
+            .prepare("SELECT name, value, crc FROM counters ORDER BY name")
             .and_then(|mut statement| {
                 statement
-                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                     .collect()
             });
-        match counters {
-            Ok(counters) => counters
-                .into_iter()
-                .try_for_each(|(name, value)| self.line(&Line::Counter { name, value })),
-            Err(error) => {
-                self.problem(format!("the counters cannot be read: {error}"));
-                Ok(())
-            }
+        let counters = counters.unwrap_or_else(|error| {
+            self.problem(format!("the counters cannot be read: {error}"));
+            Vec::new()
+        });
+        for (name, value, crc) in counters {
+            let fits = crc == counter_crc(&name, value);
+            self.damage(fits, &format!("the counter {name}"));
+            self.line(&Line::Counter {
+                name,
+                value,
+                damaged: !fits,
+            })?;
         }
+        Ok(())
     }
 
     /// Writes a table by ascending key. A row whose value cannot be read is left out; where the

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::folder;
-use crate::record::{COLUMNS, Sweep, event_crc, place, unplace, value_crc};
+use crate::record::{COLUMNS, Sweep, counter_crc, event_crc, place, unplace, value_crc};
 use crate::schema;
 use rusqlite::{Connection, OptionalExtension as _, Params, params};
 use std::collections::BTreeMap;
@@ -119,13 +119,11 @@ impl Reader {
     }
 
     /// A sweep, by its id.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn sweep(&self, id: &str) -> Result<Option<Sweep>, Error> {
         self.read(|connection| self.one(connection, "WHERE id = ?", [id]))
     }
 
     /// The sweep that a request of an owner has made.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn by_request(&self, owner: &str, request_id: &str) -> Result<Option<Sweep>, Error> {
         // The index holds no empty requests, and serves only those who say that they want none.
         let which = "WHERE owner = ? AND request_id = ? AND request_id <> ''";
@@ -133,26 +131,22 @@ impl Reader {
     }
 
     /// What the sweep was created with.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn spec(&self, id: &str) -> Result<Option<Vec<u8>>, Error> {
         self.value("specs", "specification", id)
     }
 
     /// The result of the sweep, if it has one.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn document(&self, id: &str) -> Result<Option<Vec<u8>>, Error> {
         self.value("documents", "document", id)
     }
 
     /// All sweeps that have not ended, oldest first.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn active(&self) -> Result<Vec<Sweep>, Error> {
         let which = "INDEXED BY sweeps_by_status WHERE status = 'active' ORDER BY created_ms, key";
         self.read(|connection| self.many(connection, which, []))
     }
 
     /// All sweeps that have ended and have no document: it is still to be made from their events.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn ended_without_document(&self) -> Result<Vec<Sweep>, Error> {
         let which = "INDEXED BY sweeps_undocumented \
                      WHERE ended_ms IS NOT NULL AND documented = 0 ORDER BY key";
@@ -161,7 +155,6 @@ impl Reader {
 
     /// Up to `limit` sweeps that the filter lets through, newest first, those after a position
     /// only; the next page begins after the position of the last one.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn list(
         &self,
         filter: &Filter,
@@ -201,7 +194,6 @@ impl Reader {
     }
 
     /// Up to `limit` events of a sweep, from a number on; none if there is no such sweep.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn events(&self, id: &str, from_number: u64, limit: usize) -> Result<Vec<Event>, Error> {
         let from_number = from_number.max(1);
         let Ok(from) = u32::try_from(from_number) else {
@@ -248,13 +240,26 @@ impl Reader {
     }
 
     /// All counters.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn counters(&self) -> Result<BTreeMap<String, u64>, Error> {
-        self.read(|connection| self.totals(connection, "SELECT name, value FROM counters"))
+        self.read(|connection| {
+            let rows: rusqlite::Result<Vec<(String, i64, i64)>> = connection
+                .prepare_cached("SELECT name, value, crc FROM counters")
+                .and_then(|mut statement| {
+                    statement
+                        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                        .collect()
+                });
+            rows.map_err(|error| self.failed(&error))?
+                .into_iter()
+                .map(|(name, value, crc)| match u64::try_from(value) {
+                    Ok(unsigned) if crc == counter_crc(&name, value) => Ok((name, unsigned)),
+                    _ => Err(self.damaged(format!("the counter {name}"))),
+                })
+                .collect()
+        })
     }
 
     /// How much is stored.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn counts(&self) -> Result<Counts, Error> {
         self.read(|connection| {
             let pragma = |name: &str| {
@@ -277,7 +282,6 @@ impl Reader {
 
     /// Ids of up to `limit` sweeps that are not to be kept any longer, the first that ended first.
     /// `now_ms` is in milliseconds since 1970.
-    #[expect(clippy::missing_errors_doc, reason = "see the type")]
     pub fn expired(
         &self,
         retention: &Retention,

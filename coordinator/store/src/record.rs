@@ -158,6 +158,11 @@ pub(crate) fn value_crc(key: i64, value: &[u8]) -> i64 {
     Sum::new().number(key).bytes(value).finish()
 }
 
+/// The checksum of a counter.
+pub(crate) fn counter_crc(name: &str, value: i64) -> i64 {
+    Sum::new().bytes(name.as_bytes()).number(value).finish()
+}
+
 /// A CRC-32 over fields: each is preceded by its length, so that no two rows look the same.
 struct Sum(Hasher);
 

@@ -1,5 +1,5 @@
 -- Version 1. Never changed: what comes later is a migration of its own.
--- Every `crc` is the CRC-32 of all other columns of its row (see record.rs).
+-- Every `crc` is a CRC-32 of all other columns of its row (see record.rs).
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
@@ -50,5 +50,6 @@ CREATE TABLE events (
 
 CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
-    value INTEGER NOT NULL
+    value INTEGER NOT NULL,
+    crc   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
