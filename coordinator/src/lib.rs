@@ -8,12 +8,14 @@
 //! - [`services`]: gRPC: credentials, streams of workers, health.
 //! - [`wire`]: between messages and values.
 //! - [`engine`]: the actor that owns the state machine of `rangefinder-sweep`.
+//! - [`record`]: what is kept of a sweep, and what is made of it when it has ended.
 
 pub mod cli;
 pub mod devices;
 pub mod engine;
 pub mod exit;
 pub mod launch;
+pub mod record;
 pub mod run;
 pub mod services;
 pub mod wire;

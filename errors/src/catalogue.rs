@@ -187,6 +187,8 @@ catalogue! {
         StoreDamaged = 905 [1], "Something in the store is not what was written there.", "List what with `coordinator store check`, save all that can be read with `coordinator store export`, and check the disk.";
         StoreFull = 906 [1], "The disk of the store is full, or a quota or limit of file sizes is reached.", "Make room: what is not yet written is kept and written as soon as there is.";
         StoreFailing = 907 [1], "The folder of the store cannot be read or written.", "Do what its reason says: check the rights of the folder and the disk.";
+        DataDirTaken = 908 [2], "The folder of `--data-dir` holds a sweep already.", "Go on with it by `coordinator resume FOLDER`, or take another folder.";
+        NothingToResume = 909 [2], "The folder holds no sweep that a command on one machine has begun.", "Give the folder of `--data-dir`; a service's sweeps go on by `coordinator serve`.";
         TokensFile = 921 [2], "The file of tokens is damaged, or of a newer release.", "Restore it from a backup, or move it away and create tokens anew.";
         TokenName = 922 [2], "The name of a token cannot be one, belongs to another role, or the token could never be used.", "Take the letters, digits and marks that the message lists, and a name for one role only.";
         NoSuchToken = 923 [2], "There is no token of that id or name.", "List the tokens, and give an id or a name of the list.";

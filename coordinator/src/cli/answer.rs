@@ -38,41 +38,6 @@ struct Printed<'a> {
     out: Option<&'a Path>,
 }
 
-/// Reads curves as the settings say.
-pub(super) fn read(
-    settings: &AnswerSettings,
-    learning_rates: &[f64],
-    replicas: &[Vec<f64>],
-) -> Answer {
-    suggest(&Request {
-        learning_rates,
-        replicas,
-        beta: settings.beta,
-        method: settings.method,
-        profile: settings.profile,
-        skip_begin: settings.skip_begin,
-        skip_end: settings.skip_end,
-        threshold: settings.threshold,
-        seed: settings.seed,
-    })
-}
-
-/// What the method gives on each of several replicas alone; nothing for a single one, whose value
-/// is the answer's own.
-pub(super) fn read_each(
-    settings: &AnswerSettings,
-    learning_rates: &[f64],
-    replicas: &[Vec<f64>],
-) -> Vec<Option<Value>> {
-    if replicas.len() < 2 {
-        return Vec::new();
-    }
-    replicas
-        .iter()
-        .map(|replica| read(settings, learning_rates, std::slice::from_ref(replica)).rule_value)
-        .collect()
-}
-
 /// Prints the answer on stdout: one object, or the learning rate on one line, or nothing where
 /// there is none.
 pub(super) fn show(

@@ -289,7 +289,12 @@ impl Core {
         event.at_ms = event.at_ms.saturating_sub(created_ms);
         sweep.tally.see(&event);
         if let Happening::Ended { outcome } = &event.happening {
-            sweep.ended = Some(Summary::at_end(outcome, &sweep.tally, event.number));
+            sweep.ended = Some(Summary::at_end(
+                &sweep.creation,
+                outcome,
+                &sweep.tally,
+                event.number,
+            ));
         }
         let summary = sweep.ended.clone().unwrap_or_default();
         match self.journal.changes(&event, created_ms, |_| summary) {

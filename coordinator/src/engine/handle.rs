@@ -3,6 +3,7 @@
 use super::message::{FromWorker, Link, LinkId, Outgoing, Reply, Request};
 use super::{Created, Error, NewSweep, Subscription, View};
 use crate::wire::Hello;
+use rangefinder_store::Reader;
 use rangefinder_sweep::ids::{SweepId, WorkerId};
 use rangefinder_sweep::state::{Report, SweepResult, WorkerView};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,6 +16,7 @@ pub struct Handle {
     requests: mpsc::Sender<Request>,
     workers: mpsc::Sender<FromWorker>,
     trouble: watch::Receiver<Option<String>>,
+    reader: Option<Reader>,
 }
 
 impl Handle {
@@ -22,11 +24,13 @@ impl Handle {
         requests: mpsc::Sender<Request>,
         workers: mpsc::Sender<FromWorker>,
         trouble: watch::Receiver<Option<String>>,
+        reader: Option<Reader>,
     ) -> Self {
         Self {
             requests,
             workers,
             trouble,
+            reader,
         }
     }
 
@@ -104,6 +108,12 @@ impl Handle {
     /// When there is no such worker, the disk fails, or the engine has stopped.
     pub async fn drain(&self, worker: WorkerId) -> Result<(), Error> {
         self.ask(|reply| Request::Drain { worker, reply }).await
+    }
+
+    /// What reads the store; `None` for an engine that keeps nothing.
+    #[must_use]
+    pub fn reader(&self) -> Option<&Reader> {
+        self.reader.as_ref()
     }
 
     /// Why nothing goes on, as long as the disk fails; `None` while all is well.

@@ -111,7 +111,7 @@ impl Subscription {
     pub async fn next(&mut self) -> Result<Option<Arc<SweepEvent>>, Unreadable> {
         let next = self.next;
         // Ends when the engine has: what is there is read all the same.
-        let _ended = self.last.wait_for(|last| *last >= next).await;
+        drop(self.last.wait_for(|last| *last >= next).await);
         if self.ahead.is_empty() {
             match self.events.recent(next) {
                 Some(event) => self.ahead.push_back(event),

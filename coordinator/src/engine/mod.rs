@@ -35,9 +35,12 @@ use self::core::Core;
 use self::journal::Journal;
 use self::message::{FromWorker, Inner, Request};
 use crate::record::{Creation, Progress, Summary, Unreadable};
+use rangefinder_errors::{Code, Coded};
+use rangefinder_store::Store;
 use rangefinder_sweep::ids::{SweepId, WorkerId};
-use rangefinder_sweep::state::{self, State};
+use rangefinder_sweep::state::{self, RebuildError, State};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -150,6 +153,8 @@ pub struct Created {
 /// How a sweep stands whose result is not stored yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
+    /// What it takes to run it.
+    pub creation: Arc<Creation>,
     /// Whether any work of it was granted.
     pub started: bool,
     /// How far it is.
@@ -171,6 +176,7 @@ pub struct Engine {
     inner: mpsc::UnboundedReceiver<Inner>,
     clock: Clock,
     at_end: AtEnd,
+    store: Option<Store>,
 }
 
 /// The coordinator's clock: it goes on where the store's last event left it, and never jumps.
@@ -239,6 +245,7 @@ impl Engine {
         let (worker_sender, workers) = mpsc::channel(options.inbox.max(1));
         let (trouble, troubles) = watch::channel(None);
         let at_end = options.at_end;
+        let reader = journal.reader().cloned();
         let engine = Self {
             core: Core::new(options, state, sweeps, journal, inner, trouble),
             requests,
@@ -246,8 +253,9 @@ impl Engine {
             inner: news,
             clock,
             at_end,
+            store: None,
         };
-        (engine, Handle::new(request_sender, worker_sender, troubles))
+        (engine, Handle::new(request_sender, worker_sender, troubles, reader))
     }
 
     /// Runs until `shutdown`, or until no handle is left. Then parks the workers or tells them to
@@ -304,6 +312,13 @@ impl Engine {
             AtEnd::Dismiss => self.core.dismiss(),
             AtEnd::Park => self.core.leave(),
         }
+        let Some(store) = self.store else { return };
+        // Writes what is left, and lets go of the folder.
+        match tokio::task::spawn_blocking(move || store.shutdown()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the store ends with changes unwritten"),
+            Err(error) => tracing::error!(%error, "the store ended badly"),
+        }
     }
 }
 
@@ -315,5 +330,14 @@ pub enum RestoreError {
     Unreadable(#[from] Unreadable),
     /// Its events contradict each other.
     #[error("{0}; list all damage with `coordinator store check`")]
-    Contradiction(state::RebuildError),
+    Contradiction(RebuildError),
+}
+
+impl Coded for RestoreError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unreadable(error) => error.code(),
+            Self::Contradiction(_) => Code::StoreDamaged,
+        }
+    }
 }

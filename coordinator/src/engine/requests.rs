@@ -8,7 +8,7 @@ use super::{Created, Error, NewSweep, View};
 use crate::record::Tally;
 use rangefinder_store::{Change, Refused};
 use rangefinder_sweep::ids::SweepId;
-use rangefinder_sweep::state::{Event, SweepRequest, SweepResult, Time};
+use rangefinder_sweep::state::{Event, SweepRequest, SweepResult, Time, WaitingFor};
 use std::sync::{Arc, Mutex, PoisonError};
 
 impl Core {
@@ -45,7 +45,7 @@ impl Core {
             }
             Request::Workers { reply } => drop(reply.send(self.state.workers())),
             Request::Drain { worker, reply } => {
-                let known = self.state.workers().iter().any(|view| view.id == worker);
+                let known = self.state.workers().iter().any(|view| view.worker == worker);
                 match self.well() {
                     Ok(()) if known => {
                         let event = Event::Drain { worker };
@@ -187,6 +187,16 @@ impl Core {
         }
     }
 
+    fn waiting_for(&self, id: &SweepId) -> Option<String> {
+        if let Err(error) = self.well() {
+            return Some(error.to_string());
+        }
+        match self.state.waiting_for(id)? {
+            WaitingFor::Nothing { .. } => None,
+            other => Some(other.to_string()),
+        }
+    }
+
     pub(super) fn result(&self, sweep: &SweepId) -> Option<SweepResult> {
         let created_ms = self.sweeps.get(sweep)?.creation.created_ms;
         let mut result = self.state.result(sweep)?;
@@ -204,10 +214,11 @@ impl Core {
         // It has ended for the outside when that is durable.
         let ended = sweep.ended.as_ref().filter(|ended| ended.last_event <= last_event);
         Some(View {
+            creation: Arc::clone(&sweep.creation),
             started: sweep.tally.has_started(),
             progress: (&sweep.tally).into(),
             last_event,
-            waiting_for: self.state.waiting_for(id),
+            waiting_for: self.waiting_for(id),
             ended: ended.cloned(),
         })
     }

@@ -6,29 +6,36 @@ use super::log::Log;
 use super::message::Inner;
 use super::{Clock, Engine, Handle, Options, RestoreError};
 use crate::record::{self, Summary, Tally, Unreadable};
-use rangefinder_store::{Health, Store};
+use rangefinder_store::{Notice, Store};
 use rangefinder_sweep::event::{Happening, Outcome};
 use rangefinder_sweep::ids::SweepId;
 use rangefinder_sweep::state::{Logged, State, Time};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 impl Engine {
-    /// An engine that goes on from a store, and keeps in it all that it acknowledges. Blocks.
+    /// An engine that goes on from the store of a folder, or begins one there, and keeps in it all
+    /// that it acknowledges. Gives also what the operator should know of the folder. Blocks.
     ///
     /// # Errors
-    /// When the store cannot be read, or holds what cannot have happened.
-    pub fn restore(options: Options, store: &Store) -> Result<(Self, Handle), RestoreError> {
-        let reader = store.reader();
+    /// When the store is in use, cannot be read, or holds what cannot have happened.
+    pub fn open(
+        options: Options,
+        folder: &Path,
+    ) -> Result<(Self, Handle, Vec<Notice>), RestoreError> {
         let unreadable = |error| RestoreError::Unreadable(Unreadable::Store(error));
         let (inner, news) = mpsc::unbounded_channel();
-        store.on_health({
-            let inner = inner.clone();
+        let health = inner.clone();
+        let store_options = rangefinder_store::Options {
             // An engine that has ended has nothing to pause.
-            move |health: &Health| drop(inner.send(Inner::Health(health.clone())))
-        });
+            on_health: Box::new(move |now| drop(health.send(Inner::Health(now.clone())))),
+            ..rangefinder_store::Options::default()
+        };
+        let (store, notices) = Store::open(folder, store_options).map_err(unreadable)?;
+        let reader = store.reader();
         let appender = store.appender();
         let unix_ms = unix_ms();
         let epoch = match journal::epoch(&reader).map_err(unreadable)? {
@@ -64,14 +71,15 @@ impl Engine {
                 owner: row.owner,
                 request_id: row.request_id,
                 log: Log::new(id.clone(), last, Some(reader.clone())),
-                ended: outcome.map(|outcome| Summary::at_end(&outcome, &tally, last)),
+                ended: outcome
+                    .map(|outcome| Summary::at_end(&creation, &outcome, &tally, last)),
                 tally,
                 creation: Arc::new(creation),
                 waiting: Vec::new(),
             };
             if last > 0 {
                 logs.push(Logged {
-                    id: id.clone(),
+                    sweep: id.clone(),
                     request: sweep.creation.request.clone(),
                     events,
                 });
@@ -86,14 +94,11 @@ impl Engine {
         let state = State::rebuild(options.state.clone(), now, token, logs)
             .map_err(RestoreError::Contradiction)?;
         let journal = Journal::new(Some((appender, reader)), epoch, inner.clone());
-        Ok(Self::assemble(
-            options,
-            state,
-            sweeps,
-            journal,
-            (inner, news),
-            clock,
-        ))
+        let parts = (inner, news);
+        let (mut engine, handle) =
+            Self::assemble(options, state, sweeps, journal, parts, clock);
+        engine.store = Some(store);
+        Ok((engine, handle, notices))
     }
 }
 

@@ -1,7 +1,5 @@
 //! What it takes to run a sweep.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rangefinder_config::{AnswerSettings, Resolved, memory, reading};
 use rangefinder_proto::v1;
 use rangefinder_sweep::event::FieldError;
@@ -109,7 +107,9 @@ impl Creation {
 
 /// A message of the wire within JSON: its bytes in base64.
 mod encoded {
-    use super::{Engine as _, STANDARD, v1};
+    use super::v1;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use prost::Message as _;
     use serde::{Deserialize as _, Deserializer, Serializer, de};
 

@@ -1,7 +1,7 @@
 //! What is kept of a sweep, and what is made of it when it has ended.
 //!
 //! - [`Creation`]: what it takes to run it, as the store keeps it.
-//! - [`events`], [`logged`]: its events, read back.
+//! - [`creation`], [`events`], [`logged`], [`read_summary`], [`read_document`]: all of it, read back.
 //! - [`Tally`]: what its events say beside its result: times, and who took part.
 //! - [`Summary`]: what lists show of it.
 //! - [`document`]: what is known of it in the end, `sweep.json`.
@@ -18,6 +18,7 @@ pub use summary::{Progress, Summary};
 pub use tally::Tally;
 
 use rangefinder_errors::{Code, Coded};
+use rangefinder_report::SweepDocument;
 use rangefinder_store::{Reader, Sweep};
 use rangefinder_sweep::event::SweepEvent;
 use rangefinder_sweep::ids::SweepId;
@@ -85,6 +86,40 @@ pub fn events(
     events.collect()
 }
 
+/// What it takes to run a sweep that is stored. Blocks.
+///
+/// # Errors
+/// As [`events`].
+pub fn creation(reader: &Reader, sweep: &Sweep) -> Result<Creation, Unreadable> {
+    let spec = reader.spec(&sweep.id)?.unwrap_or_default();
+    let id = || SweepId(sweep.id.clone());
+    Creation::from_json(&spec)
+        .map_err(|error| Unreadable::meaningless(&id(), "the specification", error))
+}
+
+/// The document of a sweep, as the store keeps it.
+///
+/// # Errors
+/// When it is not what this release writes.
+pub fn read_document(sweep: &SweepId, json: &[u8]) -> Result<SweepDocument, Unreadable> {
+    let text = String::from_utf8_lossy(json);
+    rangefinder_report::document::parse(&text, &sweep.0)
+        .map_err(|error| Unreadable::meaningless(sweep, "the document", error))
+}
+
+/// The summary of a sweep, as the store keeps it; an empty one where it has none.
+///
+/// # Errors
+/// When it is not what this release writes.
+pub fn read_summary(sweep: &Sweep) -> Result<Summary, Unreadable> {
+    match &sweep.summary {
+        None => Ok(Summary::default()),
+        Some(json) => serde_json::from_slice(json).map_err(|error| {
+            Unreadable::meaningless(&SweepId(sweep.id.clone()), "the summary", error)
+        }),
+    }
+}
+
 /// What is stored of a sweep: what it takes to run it, and all of its events. Blocks.
 ///
 /// # Errors
@@ -94,9 +129,7 @@ pub fn logged(
     sweep: &Sweep,
 ) -> Result<(Creation, Vec<SweepEvent>), Unreadable> {
     let id = SweepId(sweep.id.clone());
-    let spec = reader.spec(&sweep.id)?.unwrap_or_default();
-    let creation = Creation::from_json(&spec)
-        .map_err(|error| Unreadable::meaningless(&id, "the specification", error))?;
+    let creation = creation(reader, sweep)?;
     let mut all: Vec<SweepEvent> = Vec::new();
     loop {
         let next = all.last().map_or(1, |event| event.number + 1);

@@ -1,6 +1,6 @@
 //! What lists show of a sweep.
 
-use super::Tally;
+use super::{Creation, Tally};
 use rangefinder_report::SweepDocument;
 use rangefinder_sweep::event::{Failure, Outcome};
 use rangefinder_sweep::suggest::{Suggestion, Verdict};
@@ -30,6 +30,15 @@ impl From<&Tally> for Progress {
 /// What lists show of a sweep that has ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
+    /// Its name for people.
+    #[serde(default)]
+    pub name: String,
+    /// Workers that its plan counted on.
+    #[serde(default)]
+    pub workers: u32,
+    /// Its priority.
+    #[serde(default)]
+    pub priority: i32,
     /// Number of its last event.
     pub last_event: u64,
     /// How far it was.
@@ -48,8 +57,11 @@ pub struct Summary {
 impl Summary {
     /// At its end, before anything was read off its curve.
     #[must_use]
-    pub fn at_end(outcome: &Outcome, tally: &Tally, last_event: u64) -> Self {
+    pub fn at_end(creation: &Creation, outcome: &Outcome, tally: &Tally, last_event: u64) -> Self {
         Self {
+            name: creation.name.clone(),
+            workers: creation.workers,
+            priority: creation.request.priority,
             last_event,
             progress: Progress {
                 workers_busy: 0,

@@ -2,15 +2,17 @@
 
 use super::{Error, Options};
 use crate::devices;
-use crate::engine::{Engine, Handle};
+use crate::engine::{self, Engine, Handle};
 use crate::launch::local::Started;
 use crate::launch::{self, local};
+use crate::record::Creation;
 use crate::services::{self, Credential};
-use rangefinder_config::{Device, Resolved};
+use rangefinder_config::{Device, placement};
+use rangefinder_store::Notice;
 use std::ffi::OsString;
 use std::future::Future;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
@@ -57,10 +59,14 @@ impl<T: Send + 'static> Part<T> {
 impl Parts {
     /// Starts all of them. The worker processes come first, since they take longest: they load
     /// their libraries and knock at a port that is open already while the rest is made.
-    pub(super) async fn start(resolved: &Resolved, options: &Options) -> Result<Self, Error> {
-        let started = start_workers(resolved, options).await?;
+    pub(super) async fn start(
+        creation: &Creation,
+        options: &Options,
+        folder: &Path,
+    ) -> Result<(Self, Vec<Notice>), Error> {
+        let started = start_workers(creation, options).await?;
         let (listener, credential, workers) = started;
-        let (engine, handle) = Engine::new(options.engine.clone());
+        let (engine, handle, notices) = open(options.engine.clone(), folder).await?;
         let engine = Part::start(|stop| engine.run(stop));
         let server = Part::start(|stop| {
             services::serve(
@@ -72,12 +78,13 @@ impl Parts {
             )
         });
         let workers = Part::start(|stop| workers.watch(handle.clone(), stop));
-        Ok(Self {
+        let parts = Self {
             handle,
             engine,
             server,
             workers,
-        })
+        };
+        Ok((parts, notices))
     }
 
     pub(super) fn engine(&self) -> &Handle {
@@ -107,22 +114,38 @@ impl Parts {
     }
 }
 
+/// Opens the folder on a thread of its own, since that waits for the disk.
+async fn open(
+    options: engine::Options,
+    folder: &Path,
+) -> Result<(Engine, Handle, Vec<Notice>), Error> {
+    let folder = folder.to_owned();
+    match tokio::task::spawn_blocking(move || Engine::open(options, &folder)).await {
+        Ok(opened) => Ok(opened?),
+        Err(error) => Err(Error::Ended {
+            part: "store",
+            cause: error.to_string(),
+        }),
+    }
+}
+
 async fn start_workers(
-    resolved: &Resolved,
+    creation: &Creation,
     options: &Options,
 ) -> Result<(TcpListener, Credential, Started), Error> {
     let (program, arguments) = match options.worker_command.split_first() {
         Some((program, arguments)) => (PathBuf::from(program), arguments),
         None => (installed_worker(options)?, <&[String]>::default()),
     };
-    let listing = match resolved.device {
+    let (device, workers_per_gpu) = placement(&creation.spec);
+    let listing = match device {
         Device::Cpu => devices::Listing::default(),
         Device::Auto | Device::Cuda(_) => devices::list(),
     };
     let placements = devices::assign(
-        resolved.workers,
-        resolved.device,
-        resolved.workers_per_gpu,
+        creation.workers,
+        device,
+        workers_per_gpu,
         &listing,
         // What is not text names no GPU, and must not count as if nothing were hidden.
         std::env::var_os("CUDA_VISIBLE_DEVICES")

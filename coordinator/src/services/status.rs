@@ -45,9 +45,17 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
         Refusal::Closed(Closed::Reconnected) => (Code::Aborted, "RECONNECTED"),
         Refusal::Closed(Closed::Replaced) => (Code::Aborted, "REPLACED"),
         Refusal::Closed(Closed::Gone) => (Code::Aborted, "GONE"),
+        Refusal::Closed(Closed::Parked) => (Code::Unavailable, "PARKED"),
         Refusal::Engine(engine::Error::Stopped) => (Code::Unavailable, "STOPPED"),
         Refusal::Engine(engine::Error::SweepExists(_)) => (Code::AlreadyExists, "SWEEP_EXISTS"),
         Refusal::Engine(engine::Error::UnknownSweep(_)) => (Code::NotFound, "UNKNOWN_SWEEP"),
+        Refusal::Engine(engine::Error::UnknownWorker(_)) => (Code::NotFound, "UNKNOWN_WORKER"),
+        Refusal::Engine(engine::Error::NotEnded(_)) => (Code::FailedPrecondition, "NOT_ENDED"),
+        Refusal::Engine(
+            engine::Error::TooManySweeps(_) | engine::Error::TooManyOfOwner(_),
+        ) => (Code::ResourceExhausted, "TOO_MANY_SWEEPS"),
+        Refusal::Engine(engine::Error::StoreFailing(_)) => (Code::Unavailable, "STORE_FAILING"),
+        Refusal::Engine(engine::Error::Defect(_)) => (Code::Internal, "DEFECT"),
     };
     let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     Status::with_error_details(code, refusal.to_string(), details)

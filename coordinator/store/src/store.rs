@@ -59,6 +59,12 @@ pub struct Store {
     _lock: Lock,
 }
 
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.folder).finish()
+    }
+}
+
 impl Store {
     /// Opens the store of a folder and starts its writer; makes both when they are not there.
     /// Blocks: it reads the number of events of every sweep.

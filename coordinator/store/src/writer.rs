@@ -9,6 +9,7 @@ use crate::index::Index;
 use crate::store::Options;
 use rusqlite::{Connection, TransactionBehavior};
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -135,6 +136,12 @@ impl Appender {
     #[must_use]
     pub fn health(&self) -> Health {
         self.shared.health()
+    }
+}
+
+impl fmt::Debug for Appender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Appender").finish_non_exhaustive()
     }
 }
 

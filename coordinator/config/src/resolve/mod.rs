@@ -31,7 +31,7 @@ mod tests;
 mod unread;
 
 pub use optimizer::trainability;
-pub use place::{MOST_WORKERS_ELSEWHERE, most_workers};
+pub use place::{MOST_WORKERS_ELSEWHERE, most_workers, placement};
 pub use reading::{memory, reading};
 
 use crate::Resolved;

@@ -122,6 +122,12 @@ pub(super) fn device(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> (Devi
     (device, shared)
 }
 
+/// Where the workers of a resolved specification train, and how many share a GPU.
+#[must_use]
+pub fn placement(spec: &v1::SweepSpec) -> (Device, u32) {
+    device(&mut spec.clone(), &mut Mistakes::default())
+}
+
 /// CPU threads of each worker.
 pub(super) fn threads(
     spec: &mut v1::SweepSpec,

@@ -11,7 +11,7 @@ mod json_lines;
 use super::answer;
 use super::args::AnalyzeArgs;
 use super::output::{Trouble, print};
-use crate::exit;
+use crate::{exit, record};
 use input::{Curves, Wrong};
 use rangefinder_config::AnswerSettings;
 use rangefinder_errors::Code;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
         return smoothed(args, &curves, &settings);
     }
 
-    let mut found = answer::read(&settings, &curves.learning_rates, &curves.replicas);
+    let mut found = record::read(&settings, &curves.learning_rates, &curves.replicas);
     // A sweep.json says how it ended, and has raw losses.
     let from_elsewhere = curves.stop.is_none();
     if from_elsewhere && !args.raw && curves.replicas.iter().any(|losses| seem_smoothed(losses)) {
@@ -56,7 +56,7 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
             });
         }
     }
-    let each = answer::read_each(&settings, &curves.learning_rates, &curves.replicas);
+    let each = record::read_each(&settings, &curves.learning_rates, &curves.replicas);
     let document = SweepDocument::new(Parts {
         spec: &spec,
         learning_rates: &curves.learning_rates,
