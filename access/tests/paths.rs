@@ -149,7 +149,7 @@ fn links_that_lead_out_are_refused() {
     // A root may itself be a link.
     f.link("data", "alias");
     let alias = f.path("alias").display().to_string();
-    let roots = Roots::new(&[], &[alias.clone()]).unwrap();
+    let roots = Roots::new(&[], std::slice::from_ref(&alias)).unwrap();
     let file = roots
         .resolve(Kind::Data, &format!("{alias}/train-0.npz"))
         .unwrap();

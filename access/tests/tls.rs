@@ -75,7 +75,9 @@ impl Service {
 }
 
 fn explained(error: &(dyn std::error::Error + 'static)) -> Error {
-    explain(error).unwrap_or_else(|| panic!("not explained: {error:?}"))
+    let explained = explain(error);
+    assert!(explained.is_some(), "not explained: {error:?}");
+    explained.unwrap()
 }
 
 async fn connect(uri: &str, tls: &ClientTls) -> Result<Channel, Error> {
