@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 /// All calls of `rangefinder.v1`, and which roles may make them on what is their own and on what is
 /// another's: client, worker, admin.
-const CALLS: [(&str, [Grant; 3]); 15] = [
+const CALLS: [(&str, [Grant; 3]); 14] = [
     (
         "SweepService/CreateSweep",
         [Grant::Any, Grant::Never, Grant::Any],
@@ -51,10 +51,6 @@ const CALLS: [(&str, [Grant; 3]); 15] = [
     (
         "SweepService/DrainWorker",
         [Grant::Never, Grant::Never, Grant::Any],
-    ),
-    (
-        "ArtifactService/CreateArtifact",
-        [Grant::Any, Grant::Never, Grant::Any],
     ),
     (
         "ArtifactService/UploadArtifact",

@@ -10,6 +10,7 @@ use rangefinder_errors::Code;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tonic::service::InterceptorLayer;
 use tonic::transport::{Channel, Endpoint, Server};
@@ -395,14 +396,15 @@ async fn who_says_nothing_is_sent_away_in_time() {
 #[tokio::test]
 async fn who_says_nothing_holds_up_nobody() {
     let (folder, _) = pki();
-    let service = serve(Acceptor::tls(server(&folder)).unwrap()).await;
+    let for_ever = Duration::from_secs(1_000_000);
+    let acceptor = Acceptor::tls(server(&folder)).unwrap();
+    let service = serve(acceptor.with_handshake_limit(for_ever)).await;
     let mut silent = Vec::new();
     for _ in 0..20 {
         silent.push(TcpStream::connect(service.address).await.unwrap());
     }
-    service
-        .call(&trusting(folder.path("ca.pem")))
-        .await
-        .unwrap();
+    let tls = trusting(folder.path("ca.pem"));
+    let call = tokio::time::timeout(Duration::from_secs(60), service.call(&tls));
+    call.await.unwrap().unwrap();
     assert_eq!(service.calls().len(), 1);
 }
