@@ -8,8 +8,10 @@
 //! - [`services`]: gRPC: credentials, streams of workers, health.
 //! - [`wire`]: between messages and values.
 //! - [`engine`]: the actor that owns the state machine of `rangefinder-sweep`.
+//! - [`catalogue`]: all sweeps of a service, running and ended.
 //! - [`record`]: what is kept of a sweep, and what is made of it when it has ended.
 
+pub mod catalogue;
 pub mod cli;
 pub mod devices;
 pub mod engine;

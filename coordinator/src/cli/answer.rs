@@ -3,13 +3,10 @@
 
 use super::output::{Trouble, print};
 use crate::exit;
-use rangefinder_config::AnswerSettings;
 use rangefinder_report::document::{Status, Stop};
 use rangefinder_report::{SweepDocument, terminal};
 use rangefinder_sweep::plan::Warning;
-use rangefinder_sweep::suggest::{
-    Answer, MethodValue, Request, Suggestion, Value, Verdict, suggest,
-};
+use rangefinder_sweep::suggest::{MethodValue, Suggestion, Value, Verdict};
 use serde::Serialize;
 use std::path::Path;
 

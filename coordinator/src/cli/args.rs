@@ -1,5 +1,6 @@
 //! Commands and flags.
 
+use super::service::args::{ResumeArgs, ServeArgs, StoreArgs, TokenArgs};
 use clap::{Args, Parser, Subcommand};
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_proto::{threshold, values};
@@ -32,6 +33,14 @@ pub(super) enum Command {
     Analyze(AnalyzeArgs),
     /// Draw plot.svg and plot.png again from a sweep.json.
     Plot(PlotArgs),
+    /// Go on with a sweep that was interrupted, from its --data-dir.
+    Resume(ResumeArgs),
+    /// Run a service: sweeps of many clients on workers of many machines.
+    Serve(Box<ServeArgs>),
+    /// Check, export or compact the store in a --data-dir.
+    Store(StoreArgs),
+    /// Make, list and revoke the tokens of a service.
+    Token(TokenArgs),
     /// Print what a shell needs to complete this command line.
     Completions(CompletionsArgs),
     /// Write the pages of the manual into a folder.
@@ -56,6 +65,13 @@ pub(super) struct RequestArgs {
     /// worker.py module:setup"; it brings its model, data and optimizer.
     #[arg(long, value_name = "COMMAND", help_heading = "Run")]
     pub(super) worker_command: Option<String>,
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+}
+
+/// What is swept: the fields of the specification as flags, over those of a file.
+#[derive(Debug, Args)]
+pub(super) struct SpecArgs {
     /// Read the specification from a file (.toml, .yaml, .json); flags win over it.
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(super) config: Option<PathBuf>,
@@ -71,6 +87,30 @@ pub(super) struct RequestArgs {
 pub(super) struct SweepArgs {
     #[command(flatten)]
     pub(super) request: RequestArgs,
+    #[command(flatten)]
+    pub(super) end: EndArgs,
+    /// Keep all that happens in this folder, so that `coordinator resume FOLDER` goes on with the
+    /// sweep when it was interrupted; by default a temporary one.
+    #[arg(long, value_name = "FOLDER", help_heading = "Run")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Print the whole configuration with its comments and defaults, and do nothing else.
+    #[arg(long, exclusive = true, help_heading = "Run")]
+    pub(super) print_config: bool,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+    /// The program of the workers, instead of the one that is installed with this one.
+    #[arg(
+        long,
+        value_name = "FILE",
+        hide = true,
+        conflicts_with = "worker_command"
+    )]
+    pub(super) worker_program: Option<PathBuf>,
+}
+
+/// What is done with what was found.
+#[derive(Debug, Args)]
+pub(super) struct EndArgs {
     /// Folder for sweep.json, curve.csv, losses.csv, plot.svg and plot.png; by default a new one
     /// under `sweeps`.
     #[arg(long, value_name = "FOLDER", help_heading = "Run")]
@@ -89,19 +129,6 @@ pub(super) struct SweepArgs {
     /// Print one JSON object instead of the learning rate.
     #[arg(long, help_heading = "Run")]
     pub(super) json: bool,
-    /// Print the whole configuration with its comments and defaults, and do nothing else.
-    #[arg(long, exclusive = true, help_heading = "Run")]
-    pub(super) print_config: bool,
-    #[command(flatten)]
-    pub(super) limits: LimitArgs,
-    /// The program of the workers, instead of the one that is installed with this one.
-    #[arg(
-        long,
-        value_name = "FILE",
-        hide = true,
-        conflicts_with = "worker_command"
-    )]
-    pub(super) worker_program: Option<PathBuf>,
 }
 
 /// What a sweep puts up with.

@@ -7,9 +7,11 @@
 //! - `help`: what `--help` says beside them.
 //! - `request`: from flags and configuration file to a resolved specification.
 //! - `sweep`: the default command: run a sweep.
+//! - `service`: run a service, look after it, go on with what was interrupted.
 //! - `plan`, `analyze`, `plot`: the others.
 //! - `completions`, `man`: what shells and `man` read, from the definition of the command line.
 //! - `answer`: a suggestion as data.
+//! - `ending`: what is done with a sweep that has ended.
 //! - `output`: stdout, and messages of mistakes.
 //! - `usage`: messages of mistakes that the definition of the command line finds by itself.
 //! - `signals`: Ctrl-C, SIGTERM, a lost terminal.
@@ -18,12 +20,14 @@ mod analyze;
 mod answer;
 mod args;
 mod completions;
+mod ending;
 mod help;
 mod man;
 mod output;
 mod plan;
 mod plot;
 mod request;
+mod service;
 mod signals;
 mod sweep;
 mod usage;
@@ -67,9 +71,27 @@ fn run() -> Result<u8, Trouble> {
         Some(Command::Plan(args)) => plan::run(*args),
         Some(Command::Analyze(args)) => analyze::run(&args),
         Some(Command::Plot(args)) => plot::run(&args),
+        Some(Command::Resume(args)) => service::resume(args),
+        Some(Command::Serve(args)) => service::serve(*args),
+        Some(Command::Store(args)) => service::store(args),
+        Some(Command::Token(args)) => service::token(args),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),
     }
+}
+
+/// What runs everything that waits.
+fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(no_runtime)
+}
+
+/// The operating system refuses what no command can do without.
+fn no_runtime(error: std::io::Error) -> Trouble {
+    let text = format!("the operating system refuses: {error}");
+    Trouble::new(exit::FAILED, Code::System, text)
 }
 
 /// Logs go to stderr, and only where `RANGEFINDER_LOG` asks for them.

@@ -4,7 +4,7 @@ use super::Error;
 use super::process::Process;
 use crate::devices::Placement;
 use crate::engine::Handle;
-use crate::services::Credential;
+use rangefinder_access::Secret;
 use rangefinder_sweep::ids::WorkerId;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ pub struct Options {
     /// Where the coordinator listens.
     pub coordinator: SocketAddr,
     /// What the workers show there.
-    pub credential: Credential,
+    pub credential: Secret,
     /// Further variables of their environment.
     pub environment: Vec<(OsString, OsString)>,
     /// Processes of one worker that may die in a row without having joined; then it is given up.
@@ -43,7 +43,7 @@ pub struct Options {
 impl Options {
     /// The usual limits.
     #[must_use]
-    pub fn new(program: PathBuf, coordinator: SocketAddr, credential: Credential) -> Self {
+    pub fn new(program: PathBuf, coordinator: SocketAddr, credential: Secret) -> Self {
         Self {
             program,
             arguments: Vec::new(),

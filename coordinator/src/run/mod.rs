@@ -113,8 +113,11 @@ pub enum Error {
     #[error("the coordinator cannot listen on 127.0.0.1: {0}")]
     Listen(#[source] io::Error),
     /// The operating system gives no random bytes.
-    #[error("the operating system gives no random bytes for a credential: {0}")]
+    #[error("the operating system gives no random bytes: {0}")]
     Random(#[source] getrandom::Error),
+    /// No token can be made for the workers.
+    #[error(transparent)]
+    Token(#[from] rangefinder_access::Error),
     /// The disk takes nothing: the sweep cannot come to its end.
     #[error("{0}")]
     Disk(String),
@@ -139,6 +142,7 @@ impl Coded for Error {
             Self::Folder(error) => error.code(),
             Self::Restore(error) => error.code(),
             Self::Unreadable(error) => error.code(),
+            Self::Token(error) => error.code(),
             Self::Listen(_) | Self::Random(_) => Code::System,
             Self::Disk(_) => Code::StoreFailing,
             // This program has one engine and one sweep: what it refuses is a defect.

@@ -6,7 +6,8 @@ use crate::engine::{self, Engine, Handle};
 use crate::launch::local::Started;
 use crate::launch::{self, local};
 use crate::record::Creation;
-use crate::services::{self, Credential};
+use crate::services::{self, Server};
+use rangefinder_access::{Acceptor, Role, Secret, TokenSource, Tokens};
 use rangefinder_config::{Device, placement};
 use rangefinder_store::Notice;
 use std::ffi::OsString;
@@ -65,18 +66,17 @@ impl Parts {
         folder: &Path,
     ) -> Result<(Self, Vec<Notice>), Error> {
         let started = start_workers(creation, options).await?;
-        let (listener, credential, workers) = started;
+        let (listener, tokens, workers) = started;
         let (engine, handle, notices) = open(options.engine.clone(), folder).await?;
         let engine = Part::start(|stop| engine.run(stop));
-        let server = Part::start(|stop| {
-            services::serve(
-                listener,
-                handle.clone(),
-                credential,
-                options.services.clone(),
-                stop,
-            )
-        });
+        let server = Server {
+            engine: handle.clone(),
+            tokens,
+            acceptor: Acceptor::plain(),
+            clients: None,
+            options: options.services.clone(),
+        };
+        let server = Part::start(|stop| services::serve(listener, server, stop));
         let workers = Part::start(|stop| workers.watch(handle.clone(), stop));
         let parts = Self {
             handle,
@@ -132,7 +132,7 @@ async fn open(
 async fn start_workers(
     creation: &Creation,
     options: &Options,
-) -> Result<(TcpListener, Credential, Started), Error> {
+) -> Result<(TcpListener, TokenSource, Started), Error> {
     let (program, arguments) = match options.worker_command.split_first() {
         Some((program, arguments)) => (PathBuf::from(program), arguments),
         None => (installed_worker(options)?, <&[String]>::default()),
@@ -156,12 +156,20 @@ async fn start_workers(
         .await
         .map_err(Error::Listen)?;
     let address = listener.local_addr().map_err(Error::Listen)?;
-    let credential = Credential::random().map_err(Error::Random)?;
-    let mut local = local::Options::new(program, address, credential.clone());
+    let (tokens, secret) = worker_token()?;
+    let mut local = local::Options::new(program, address, secret);
     local.arguments = arguments.iter().map(OsString::from).collect();
     local.environment.clone_from(&options.environment);
     let workers = local::start(local, placements)?;
-    Ok((listener, credential, workers))
+    Ok((listener, tokens, workers))
+}
+
+/// A token for the workers of this process alone.
+fn worker_token() -> Result<(TokenSource, Secret), rangefinder_access::Error> {
+    let secret = Secret::random()?;
+    let mut tokens = Tokens::default();
+    tokens.take(Role::Worker, "local", &secret, jiff::Timestamp::now())?;
+    Ok((TokenSource::fixed(tokens), secret))
 }
 
 fn installed_worker(options: &Options) -> Result<PathBuf, launch::Error> {

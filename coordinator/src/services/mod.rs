@@ -1,32 +1,41 @@
-//! What the coordinator serves over gRPC.
+//! What the coordinator serves over gRPC and HTTP, all on one listener.
 //!
-//! - [`Credential`]: who may call. Checked before any service sees a call.
+//! - [`Server`], [`serve`]: all of it.
+//! - `auth`: who may call. Checked before any service sees a call.
 //! - [`WorkerStreams`]: the streams of the workers.
+//! - [`Sweeps`]: what clients ask. `artifacts`: models and data.
+//! - `http`: whether the process lives and does its work, for what has no gRPC.
 //! - `status`: how errors become gRPC statuses, in one place.
-//! - [`serve`]: all of them on one listener, with the standard health service.
 
-mod credential;
+mod auth;
+mod http;
 mod status;
+mod sweeps;
 mod worker;
 
-pub use credential::Credential;
+pub use sweeps::Sweeps;
 pub use worker::WorkerStreams;
 
+use crate::catalogue::Catalogue;
 use crate::engine::Handle;
-use credential::Authenticate;
+use rangefinder_access::{Acceptor, TokenSource};
+use rangefinder_proto::v1::sweep_service_server::SweepServiceServer;
 use rangefinder_proto::v1::worker_service_server::WorkerServiceServer;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::service::InterceptorLayer;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic::service::Routes;
 
 /// Bytes of the largest message that is taken from a worker; the largest honest one, 1000
 /// observations, has 40 KiB, and the names of a large model's parameters some 100 KiB.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
 /// Bytes of the largest message to a worker: the learning rates of a task, 8 bytes a step.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
+
+/// Bytes of the largest request of a client: a curve of a million points in two columns.
+const MAX_CLIENT_REQUEST_BYTES: usize = 20 << 20;
+/// Bytes of the largest answer to a client: the document of a long sweep.
+const MAX_CLIENT_RESPONSE_BYTES: usize = 256 << 20;
 
 /// Times of the server.
 #[derive(Clone, Debug)]
@@ -52,35 +61,77 @@ impl Default for Options {
     }
 }
 
+/// What is served, and to whom.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The engine behind it.
+    pub engine: Handle,
+    /// Who may call.
+    pub tokens: TokenSource,
+    /// How connections are taken: with TLS or without.
+    pub acceptor: Acceptor,
+    /// What clients ask; `None` where only workers call.
+    pub clients: Option<Clients>,
+    /// Times.
+    pub options: Options,
+}
+
+/// What clients ask.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// The sweeps.
+    pub catalogue: Catalogue,
+}
+
 /// Serves until `shutdown`, then lets streams end, but not for longer than their deadline.
 ///
 /// # Errors
 /// Those of the transport. A bad connection is not one: it ends alone.
 pub async fn serve(
     listener: TcpListener,
-    engine: Handle,
-    credential: Credential,
-    options: Options,
+    server: Server,
     shutdown: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let workers = WorkerServiceServer::new(WorkerStreams::new(engine, options.hello_deadline))
+    let Server {
+        engine,
+        tokens,
+        acceptor,
+        clients,
+        options,
+    } = server;
+    let streams = WorkerStreams::new(engine.clone(), tokens.clone(), options.hello_deadline);
+    let workers = WorkerServiceServer::new(streams)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter
         .set_serving::<WorkerServiceServer<WorkerStreams>>()
         .await;
-
-    let serving = Server::builder()
+    let mut routes = Routes::new(health).add_service(workers);
+    if let Some(Clients { catalogue }) = clients {
+        reporter.set_serving::<SweepServiceServer<Sweeps>>().await;
+        let sweeps = SweepServiceServer::new(Sweeps::new(catalogue, tokens.clone()))
+            .max_decoding_message_size(MAX_CLIENT_REQUEST_BYTES)
+            .max_encoding_message_size(MAX_CLIENT_RESPONSE_BYTES);
+        routes = routes.add_service(sweeps);
+        for reflection in reflection() {
+            routes = routes.add_service(reflection);
+        }
+    }
+    let router = routes
+        .into_axum_router()
+        .merge(http::router(engine))
+        .layer(axum::middleware::from_fn_with_state(
+            tokens,
+            auth::authenticate,
+        ));
+    let serving = tonic::transport::Server::builder()
+        .accept_http1(true)
         .http2_keepalive_interval(Some(options.keepalive_interval))
         .http2_keepalive_timeout(Some(options.keepalive_timeout))
-        .layer(InterceptorLayer::new(Authenticate::new(credential)))
-        .add_service(health)
-        .add_service(workers)
+        .add_routes(Routes::from(router))
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener)
-                .with_nodelay(Some(true))
-                .with_keepalive(Some(options.keepalive_interval)),
+            rangefinder_access::incoming(listener, acceptor),
             shutdown.clone().cancelled_owned(),
         );
     tokio::select! {
@@ -90,4 +141,18 @@ pub async fn serve(
             tokio::time::sleep(options.shutdown_deadline).await;
         } => Ok(()),
     }
+}
+
+/// What tells generic clients of the services: the definitions that are compiled in.
+fn reflection() -> Option<
+    tonic_reflection::server::v1::ServerReflectionServer<
+        impl tonic_reflection::server::v1::ServerReflection,
+    >,
+> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(rangefinder_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .inspect_err(|error| tracing::error!(%error, "a defect: no reflection"))
+        .ok()
 }

@@ -1,8 +1,14 @@
 //! How errors become gRPC statuses: code, message, and `google.rpc.ErrorInfo` for programs.
 
+use super::sweeps::Field;
 use crate::engine::{self, Closed};
+use crate::record::Unreadable;
 use crate::wire;
+use crate::wire::fields::violation;
+use rangefinder_access::{Denied, DeniedKind};
+use rangefinder_errors::Coded as _;
 use rangefinder_proto::PROTOCOL_VERSION;
+use rangefinder_sweep::ids::SweepId;
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::{Code, Status};
@@ -14,8 +20,14 @@ const DOMAIN: &str = "rangefinder";
 /// Why a call is refused or a stream is ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("expected the worker's credential as `authorization: Bearer ...`")]
-    Unauthenticated,
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("{} mistakes in the request; the first: {}", .0.len(), first(.0))]
+    Fields(Vec<Field>),
+    #[error("sweep {0} has no curve to read: it has not completed")]
+    NotCompleted(SweepId),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     #[error("no Hello within {} s", .0.as_secs_f64())]
     NoHello(Duration),
     #[error("the stream ended before Hello")]
@@ -31,13 +43,20 @@ pub(super) enum Refusal {
     #[error(transparent)]
     Closed(Closed),
     #[error(transparent)]
-    Engine(engine::Error),
+    Engine(#[from] engine::Error),
 }
 
 /// The one mapping.
 pub(super) fn refusal(refusal: &Refusal) -> Status {
     let (code, reason) = match refusal {
-        Refusal::Unauthenticated => (Code::Unauthenticated, "CREDENTIAL"),
+        Refusal::Denied(denied) => match denied.kind() {
+            DeniedKind::Unauthenticated => (Code::Unauthenticated, "CREDENTIAL"),
+            DeniedKind::Forbidden => (Code::PermissionDenied, "ROLE"),
+            DeniedKind::NotFound => (Code::NotFound, "NOT_YOURS"),
+        },
+        Refusal::Fields(_) => (Code::InvalidArgument, "FIELDS"),
+        Refusal::NotCompleted(_) => (Code::FailedPrecondition, "NOT_COMPLETED"),
+        Refusal::Unreadable(_) => (Code::DataLoss, "STORE_UNREADABLE"),
         Refusal::NoHello(_) => (Code::DeadlineExceeded, "NO_HELLO"),
         Refusal::EndedBeforeHello => (Code::InvalidArgument, "NO_HELLO"),
         Refusal::ProtocolVersion { .. } => (Code::FailedPrecondition, "PROTOCOL_VERSION"),
@@ -57,6 +76,33 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
         Refusal::Engine(engine::Error::StoreFailing(_)) => (Code::Unavailable, "STORE_FAILING"),
         Refusal::Engine(engine::Error::Defect(_)) => (Code::Internal, "DEFECT"),
     };
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    let metadata = code_of(refusal)
+        .map(|code| HashMap::from([("code".to_owned(), code.to_string())]))
+        .unwrap_or_default();
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+    if let Refusal::Fields(fields) = refusal {
+        let violations = fields.iter().map(|field| violation(&field.path, &field.error));
+        details.set_bad_request(violations.collect::<Vec<_>>());
+    }
     Status::with_error_details(code, refusal.to_string(), details)
+}
+
+/// The code of docs/errors.md, where the refusal has one of its own.
+fn code_of(refusal: &Refusal) -> Option<rangefinder_errors::Code> {
+    match refusal {
+        Refusal::Denied(denied) => Some(denied.code()),
+        Refusal::Fields(fields) => fields.first().map(|field| field.error.code),
+        Refusal::Unreadable(error) => Some(error.code()),
+        Refusal::Engine(engine::Error::StoreFailing(_)) => {
+            Some(rangefinder_errors::Code::StoreFailing)
+        }
+        _ => None,
+    }
+}
+
+fn first(fields: &[Field]) -> String {
+    fields
+        .first()
+        .map(|field| format!("{}: {}", field.path, field.error.message))
+        .unwrap_or_default()
 }

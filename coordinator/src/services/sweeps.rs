@@ -3,6 +3,7 @@
 //! Who calls is taken from the request, where the layer that checks tokens has left a [`Principal`].
 //! A sweep that the caller may not see is answered word for word as one that does not exist.
 
+use super::auth::caller;
 use super::status::{Refusal, refusal};
 use crate::catalogue::{self, Catalogue, Entry};
 use crate::engine::{self, NewSweep};
@@ -21,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Extensions, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 /// Bytes of the longest request id and name.
 const MAX_TEXT: usize = 128;
@@ -547,12 +548,6 @@ fn extend(rates: &mut Vec<f64>, planned: usize) {
     {
         rates.push(last * ratio);
     }
-}
-
-/// Who calls.
-pub(super) fn caller(extensions: &Extensions) -> Result<Principal, Refusal> {
-    let caller = extensions.get::<Principal>().cloned();
-    caller.ok_or(Refusal::Denied(Denied::Missing))
 }
 
 #[tonic::async_trait]

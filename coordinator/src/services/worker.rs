@@ -1,8 +1,10 @@
 //! `WorkerService.Connect`: one stream a worker.
 
+use super::auth::caller;
 use super::status::{Refusal, refusal};
 use crate::engine::{Connection, Handle, Outgoing};
 use crate::wire::{self, Hello};
+use rangefinder_access::{Principal, TokenSource};
 use rangefinder_errors::Code;
 use rangefinder_proto::{PROTOCOL_VERSION, v1};
 use rangefinder_sweep::event::{Failure, FailureKind};
@@ -14,19 +16,25 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+/// How often a stream looks whether its worker's token still holds.
+const RECHECK: Duration = Duration::from_secs(5);
+
 /// The streams of the workers, in front of the engine.
 #[derive(Clone, Debug)]
 pub struct WorkerStreams {
     engine: Handle,
+    tokens: TokenSource,
     hello_deadline: Duration,
 }
 
 impl WorkerStreams {
-    /// Streams that report to an engine; each says Hello within the deadline.
+    /// Streams that report to an engine; each says Hello within the deadline, and ends when the
+    /// token of its worker no longer holds.
     #[must_use]
-    pub fn new(engine: Handle, hello_deadline: Duration) -> Self {
+    pub fn new(engine: Handle, tokens: TokenSource, hello_deadline: Duration) -> Self {
         Self {
             engine,
+            tokens,
             hello_deadline,
         }
     }
@@ -55,6 +63,7 @@ impl v1::worker_service_server::WorkerService for WorkerStreams {
         &self,
         request: Request<Streaming<v1::ConnectRequest>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
+        let caller = caller(request.extensions()).map_err(|reason| refusal(&reason))?;
         let mut incoming = request.into_inner();
         let hello = self.greet(&mut incoming).await?;
         let (connection, outbox) = self
@@ -63,7 +72,8 @@ impl v1::worker_service_server::WorkerService for WorkerStreams {
             .await
             .map_err(|error| refusal(&Refusal::Engine(error)))?;
         let (last_word, farewell) = mpsc::channel(1);
-        tokio::spawn(listen(connection, incoming, last_word));
+        let token = (self.tokens.clone(), caller);
+        tokio::spawn(listen(connection, incoming, last_word, token));
         let outgoing = ReceiverStream::new(outbox).map(status_of);
         let outgoing = outgoing.merge(ReceiverStream::new(farewell).map(Err));
         Ok(Response::new(Box::pin(outgoing)))
@@ -75,11 +85,22 @@ async fn listen(
     connection: Connection,
     mut incoming: Streaming<v1::ConnectRequest>,
     last_word: mpsc::Sender<Status>,
+    (tokens, caller): (TokenSource, Principal),
 ) {
+    let mut recheck = tokio::time::interval(RECHECK);
     loop {
         let message = tokio::select! {
             biased;
             () = connection.closed() => return,
+            _ = recheck.tick() => {
+                if let Err(denied) = tokens.still_valid(&caller) {
+                    tracing::warn!(worker = %connection.worker(), %denied, "ending a stream");
+                    // Nobody may be left to hear it.
+                    let _ = last_word.try_send(refusal(&denied.into()));
+                    break;
+                }
+                continue;
+            }
             message = incoming.message() => message,
         };
         let message = match message {

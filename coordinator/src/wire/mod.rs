@@ -5,6 +5,7 @@
 //! - `outgoing`: what the coordinator sends.
 //! - [`sweeps`]: what clients and the coordinator tell each other of sweeps.
 
+pub mod fields;
 mod incoming;
 mod outgoing;
 pub mod sweeps;

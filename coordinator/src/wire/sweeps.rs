@@ -3,11 +3,13 @@
 //! What is read is checked: a message of a newer release that means nothing here is a typed
 //! [`Unknown`], never a guess.
 
+use crate::catalogue::Entry;
 use rangefinder_proto::v1;
 use rangefinder_sweep::event::{Failure, Outcome, SweepEvent};
 use rangefinder_sweep::suggest::{
     Answer, Interval, MethodValue, Reason, Suggestion, Value, Verdict,
 };
+use rangefinder_sweep::state::{WorkerState, WorkerView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -231,6 +233,100 @@ pub fn value_at(lr: f64, method: &str, learning_rates: &[f64]) -> Value {
         lr,
         index: nearest.map_or(0, |(step, _)| step),
         method: method.to_owned(),
+    }
+}
+
+/// A time of day, from milliseconds since 1970.
+#[must_use]
+pub fn timestamp(unix_ms: i64) -> prost_types::Timestamp {
+    let nanos = unix_ms.rem_euclid(1000) * 1_000_000;
+    prost_types::Timestamp {
+        seconds: unix_ms.div_euclid(1000),
+        nanos: i32::try_from(nanos).unwrap_or(0),
+    }
+}
+
+/// What is known of a sweep, without its specification.
+#[must_use]
+pub fn sweep(entry: &Entry) -> v1::Sweep {
+    let summary = &entry.summary;
+    let state = match entry.outcome.as_deref() {
+        Some("completed") => v1::SweepState::Completed,
+        Some("cancelled") => v1::SweepState::Cancelled,
+        Some(_) => v1::SweepState::Failed,
+        None if entry.started => v1::SweepState::Running,
+        None => v1::SweepState::Waiting,
+    };
+    v1::Sweep {
+        id: entry.id.0.clone(),
+        name: summary.name.clone(),
+        owner: entry.owner.clone(),
+        state: state.into(),
+        waiting_for: entry.waiting_for.clone().unwrap_or_default(),
+        spec: None,
+        workers: summary.workers,
+        priority: summary.priority,
+        create_time: Some(timestamp(entry.created_ms)),
+        end_time: entry.ended_ms.map(timestamp),
+        progress: Some(v1::SweepProgress {
+            steps_done: summary.progress.steps_run,
+            steps_planned: summary.progress.steps_planned,
+            workers_busy: summary.progress.workers_busy,
+        }),
+        last_event_number: summary.last_event,
+        failure: summary.failure.as_ref().map(failure),
+        suggestion: summary.suggestion.as_ref().map(suggestion),
+        verdict: summary.verdict.as_ref().map(verdict),
+    }
+}
+
+/// A worker, without the sweep that it works on.
+#[must_use]
+pub fn worker(view: &WorkerView) -> v1::Worker {
+    let (state, reason) = match &view.state {
+        WorkerState::SetAside(reason) => (v1::WorkerState::SetAside, reason.clone()),
+        WorkerState::Silent => (
+            v1::WorkerState::Disconnected,
+            "its lease expired, and nothing was heard of it since".to_owned(),
+        ),
+        WorkerState::Draining => (v1::WorkerState::Draining, "it is to leave".to_owned()),
+        WorkerState::Busy { .. } => (v1::WorkerState::Busy, String::new()),
+        WorkerState::Disconnected => (
+            v1::WorkerState::Disconnected,
+            "its connection is lost".to_owned(),
+        ),
+        WorkerState::Resting => (
+            v1::WorkerState::Idle,
+            "it handed work back, or hung, and gets none for a while".to_owned(),
+        ),
+        WorkerState::Idle => (v1::WorkerState::Idle, String::new()),
+    };
+    v1::Worker {
+        id: view.worker.0.clone(),
+        state: state.into(),
+        reason,
+        device: view.device.clone(),
+        versions: view.versions.clone().into_iter().collect(),
+        sweep_id: String::new(),
+        completed: view.completed,
+        failed: view.spoilt,
+    }
+}
+
+/// What a method gives on losses that are smoothed already, of which there is no verdict.
+#[must_use]
+pub fn of_smoothed(found: &MethodValue, learning_rates: &[f64]) -> v1::CurveAnswer {
+    let lr = found.value.as_ref().map(|value| value.lr);
+    v1::CurveAnswer {
+        suggestion: found.value.as_ref().map(|value| v1::Suggestion {
+            lr: value.lr,
+            method: value.method.clone(),
+            interval: None,
+            step: value_at(value.lr, &value.method, learning_rates).index,
+        }),
+        verdict: None,
+        rule_value: lr,
+        methods: vec![method_value(found)],
     }
 }
 

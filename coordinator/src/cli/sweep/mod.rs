@@ -1,33 +1,23 @@
-//! The default command: run a sweep.
+//! The default command: run a sweep; and `coordinator resume`, which goes on with one.
 //!
-//! Everything that can be wrong is checked first; then the workers run; then files are written,
-//! the learning rate is printed, the hyperparameter file is edited.
-//!
-//! - `clock`: how long it took.
-//! - `folder`: where the files go when nobody says.
-//! - `versions`: what took part.
+//! Everything that can be wrong is checked first; then the workers run; then comes what `ending`
+//! does with what was found.
 
-mod clock;
-mod folder;
-mod versions;
-
-use super::args::SweepArgs;
+use super::args::{EndArgs, LimitArgs, SweepArgs};
+use super::ending::{self, Ending};
 use super::output::{Trouble, print};
+use super::request;
+use super::service::args::ResumeArgs;
 use super::signals::Signals;
-use super::{answer, request};
+use crate::record::{Creation, OneShot};
+use crate::run::{Finished, Start, Told};
 use crate::{devices, engine, exit, run};
-use clock::Clock;
-use rangefinder_config::hparams::{HparamsError, Target};
-use rangefinder_config::{AnswerSettings, Device, Resolved, manual};
+use rangefinder_config::{Device, manual, placement};
 use rangefinder_errors::Code;
-use rangefinder_report::document::{Parts, Status};
-use rangefinder_report::{SweepDocument, files, terminal};
-use rangefinder_sweep::event::{Outcome, SweepEvent};
-use rangefinder_sweep::state::SweepResult;
+use rangefinder_report::terminal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
-use versions::Versions;
 
 pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     if args.print_config {
@@ -38,87 +28,77 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     let resolved = request::resolved(args.request)?;
     let has_own_worker = !worker_command.is_empty() || args.worker_program.is_some();
     request::check_entry(&resolved.spec, has_own_worker)?;
-    let hparams = hparams(&args.hparams, &args.auto_lr_find)?;
-    let out = args.out.unwrap_or_else(folder::fresh);
-    files::check_folder(&out).map_err(|error| Trouble::input(&error))?;
-
-    let learning_rates = resolved.request.plan.range.learning_rates();
-    let options = run::Options {
-        environment: worker_environment(&resolved, |name| std::env::var_os(name).is_some()),
-        worker_program: args.worker_program,
-        engine: engine::Options {
-            state: args.limits.options(),
-            ..engine::Options::default()
-        },
+    let ending = Ending::of(&args.end)?;
+    let called = OneShot {
         worker_command,
-        ..run::Options::default()
+        worker_program: args.worker_program,
+        out: args.data_dir.is_some().then(|| args.end.out.clone()).flatten(),
+        hparams: args.end.hparams,
+        auto_lr_find: args.end.auto_lr_find,
     };
-    let mut progress = terminal::Progress::stderr(learning_rates.clone(), args.quiet);
-    let mut clock = Clock::start();
-    let mut versions = Versions::new();
-    let result = block_on(&resolved, &options, &mut |event| {
-        clock.see(event);
-        versions.see(event);
-        progress.show(event);
-    });
-    progress.finish();
-    let result = result?;
-    if let Some(Outcome::Failed(failure)) = &result.outcome
-        && result.plan.is_none()
-    {
-        // No training step was run: there is nothing to write.
-        return Err(Trouble::sweep(failure));
-    }
-
-    let document = document(&resolved, &learning_rates, &result, versions, &clock);
-    let written = files::write(&out, &document);
-    if !args.quiet {
-        let (width, colour) = terminal::stderr_style();
-        let written = written.as_ref().ok();
-        // Apart from what was said during the sweep.
-        let summary = terminal::summary(&document, written, width, colour);
-        terminal::say(&format!("\n{summary}"));
-    }
-    // What was found is said also where no file could be written: it may have taken hours.
-    let folder = written
-        .as_ref()
-        .ok()
-        .map(|written| written.folder.as_path());
-    answer::show(&document, args.json, folder)?;
-    written.map_err(|error| Trouble::failed(&error))?;
-    if let Some(Outcome::Failed(failure)) = &result.outcome {
-        return Err(Trouble::sweep(failure));
-    }
-    match hparams {
-        Some(target) => write(&target, &document, args.quiet),
-        None => Ok(answer::end(&document, args.quiet)),
-    }
+    let out = ending::folder(args.end.out)?;
+    let creation = Creation::new(&resolved, "", Some(called));
+    let start = Start::New(Box::new(creation));
+    follow(start, args.data_dir, &args.limits, &out, &ending)
 }
 
-/// Where the learning rate is to be written. The file and the wish to change it are two flags, so
-/// that nobody's file is changed by naming it.
-fn hparams(
-    file: &Option<PathBuf>,
-    field: &Option<Option<String>>,
-) -> Result<Option<Target>, Trouble> {
-    let incomplete =
-        |text: String| Err(Trouble::new(exit::WRONG_INPUT, Code::MissingArgument, text));
-    match (file, field) {
-        (Some(path), Some(field)) => Target::check(path, field.as_deref())
-            .map(Some)
-            .map_err(|error| Trouble::input(&error)),
-        (Some(path), None) => incomplete(format!(
-            "--hparams: `{}` is named, and nothing says to change it\n  \
-             add --auto-lr-find to write the learning rate into its `lr` or `learning_rate`, or \
-             --auto-lr-find FIELD for another field; without, a file is never written to",
-            path.display()
-        )),
-        (None, Some(_)) => incomplete(
-            "--auto-lr-find: no file is named to write the learning rate into\n  \
-             add --hparams FILE, a .yaml, .toml or .json file with your hyperparameters"
-                .to_owned(),
-        ),
-        (None, None) => Ok(None),
+/// Goes on with the sweep of a folder; it ends as the command would have ended that began it.
+pub(super) fn resume(args: ResumeArgs) -> Result<u8, Trouble> {
+    let stored = run::stored(&args.folder).map_err(|error| trouble(&error))?;
+    let called = stored.creation.one_shot.clone().unwrap_or_default();
+    let end = EndArgs {
+        out: args.out.or(called.out),
+        hparams: called.hparams,
+        auto_lr_find: called.auto_lr_find,
+        quiet: args.quiet,
+        json: args.json,
+    };
+    let ending = Ending::of(&end)?;
+    let out = ending::folder(end.out)?;
+    let start = Start::Stored(Box::new(stored));
+    follow(start, Some(args.folder), &args.limits, &out, &ending)
+}
+
+/// Runs a sweep, shows how it goes, and ends with what was found.
+fn follow(
+    start: Start,
+    data_dir: Option<PathBuf>,
+    limits: &LimitArgs,
+    out: &std::path::Path,
+    ending: &Ending,
+) -> Result<u8, Trouble> {
+    let creation = start.creation();
+    let called = creation.one_shot.clone().unwrap_or_default();
+    let options = run::Options {
+        environment: worker_environment(creation, |name| std::env::var_os(name).is_some()),
+        worker_program: called.worker_program,
+        worker_command: called.worker_command,
+        engine: engine::Options {
+            state: limits.options(),
+            ..engine::Options::default()
+        },
+        data_dir,
+        ..run::Options::default()
+    };
+    let mut progress = terminal::Progress::stderr(creation.learning_rates(), ending.quiet);
+    let quiet = ending.quiet;
+    let finished = block_on(start, &options, &mut |told| match told {
+        Told::Event(event) => progress.show(event),
+        Told::Notice(notice) if quiet => tracing::warn!(%notice),
+        Told::Notice(notice) => terminal::say(&format!("note: {notice}")),
+    });
+    progress.finish();
+    match finished? {
+        Finished::Ended(document) => ending::finish(&document, Some(out), ending),
+        Finished::Parked(folder) => {
+            if !quiet {
+                terminal::say(&format!(
+                    "\nInterrupted. All that was done is kept; go on with\n  coordinator resume {}",
+                    folder.display()
+                ));
+            }
+            Ok(exit::CANCELLED)
+        }
     }
 }
 
@@ -128,11 +108,12 @@ fn hparams(
 /// keep the ones that they wait for off the cores, and steps take 10 to 50 times as long. cuBLAS is
 /// deterministic only with a workspace of a fixed size.
 fn worker_environment(
-    resolved: &Resolved,
+    creation: &Creation,
     is_set: impl Fn(&str) -> bool,
 ) -> Vec<(OsString, OsString)> {
-    let several_threads = resolved.trainer.threads > 1;
-    let deterministic = resolved.spec.deterministic == Some(true) && resolved.device != Device::Cpu;
+    let several_threads = creation.trainer.threads > 1;
+    let deterministic = creation.spec.deterministic == Some(true)
+        && placement(&creation.spec).0 != Device::Cpu;
     [
         (several_threads, "OMP_WAIT_POLICY", "PASSIVE"),
         (deterministic, "CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
@@ -145,117 +126,31 @@ fn worker_environment(
 
 /// Runs the sweep to its end, with signals heeded.
 fn block_on(
-    resolved: &Resolved,
+    start: Start,
     options: &run::Options,
-    on_event: &mut (dyn FnMut(&SweepEvent) + Send),
-) -> Result<SweepResult, Trouble> {
-    let no_runtime = |error: std::io::Error| {
-        let text = format!("the operating system refuses: {error}");
-        Trouble::new(exit::FAILED, Code::System, text)
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(no_runtime)?;
-    runtime.block_on(async {
+    told: &mut (dyn FnMut(Told<'_>) + Send),
+) -> Result<Finished, Trouble> {
+    super::runtime()?.block_on(async {
         let cancel = CancellationToken::new();
-        let signals = Signals::install().map_err(no_runtime)?;
+        let signals = Signals::install().map_err(super::no_runtime)?;
         let watching = tokio::spawn(signals.watch(cancel.clone()));
-        let result = run::one_shot(resolved, options, cancel, on_event).await;
+        let finished = run::one_shot(start, options, cancel, told).await;
         watching.abort();
-        result.map_err(|error| match error {
-            run::Error::Devices(
-                devices::Error::NoGpu { .. }
-                | devices::Error::OutOfRange { .. }
-                | devices::Error::TooManyWorkers { .. },
-            ) => Trouble::input(&error),
-            other => Trouble::failed(&other),
-        })
+        finished.map_err(|error| trouble(&error))
     })
 }
 
-/// Puts together what is known, with what can be read off the curve of a completed sweep.
-fn document(
-    resolved: &Resolved,
-    learning_rates: &[f64],
-    result: &SweepResult,
-    versions: Versions,
-    clock: &Clock,
-) -> SweepDocument {
-    let losses: Vec<Vec<f64>> = result
-        .replicas
-        .iter()
-        .map(|replica| replica.curve.iter().map(|seen| seen.loss).collect())
-        .collect();
-    // Of a sweep that was cancelled or failed there are losses, but no end of them to judge by.
-    let complete = result.outcome == Some(Outcome::Completed) && !losses.is_empty();
-    // The memory of a worker's own optimizer is known from the worker alone.
-    let described = result.described.as_ref();
-    let settings = &AnswerSettings {
-        beta: resolved
-            .answer
-            .beta
-            .or(described.and_then(|described| described.beta)),
-        ..resolved.answer.clone()
-    };
-    let answer = complete.then(|| answer::read(settings, learning_rates, &losses));
-    let replica_values = if complete {
-        answer::read_each(settings, learning_rates, &losses)
-    } else {
-        Vec::new()
-    };
-    SweepDocument::new(Parts {
-        spec: &resolved.spec,
-        learning_rates,
-        result,
-        answer: answer.as_ref(),
-        replica_values: &replica_values,
-        versions: versions.all(),
-        timings: clock.timings(),
-    })
-}
-
-/// Writes a usable suggestion into the hyperparameter file and shows all of them.
-fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, Trouble> {
-    let usable = document
-        .verdict
-        .as_ref()
-        .is_some_and(|verdict| verdict.usable);
-    let suggestion = match &document.suggestion {
-        Some(suggestion) if usable && document.status == Status::Completed => suggestion,
-        _ => {
-            let code = match answer::code(document) {
-                exit::OK => exit::NO_USABLE_LR,
-                code => code,
-            };
-            let path = target.path().display();
-            return Err(Trouble::new(
-                code,
-                Code::HparamsUnwritten,
-                format!("{path} was left as it is: there is no usable learning rate to write"),
-            ));
-        }
-    };
-    // It was checked before: whatever is wrong now has changed during the sweep.
-    let changed =
-        |error: HparamsError| Trouble::new(exit::FAILED, Code::HparamsReplace, error.to_string());
-    let all = target.write(suggestion.lr).map_err(changed)?;
-    if !quiet {
-        let all: Vec<_> = all
-            .into_iter()
-            .map(|one| terminal::Hyperparameter {
-                key: one.field,
-                value: one.value,
-                before: one.before,
-            })
-            .collect();
-        let (width, colour) = terminal::stderr_style();
-        let batch = document.effective_batch_size;
-        let table = terminal::hyperparameters(&all, batch, width, colour);
-        let path = target.path().display();
-        terminal::say(&format!("\nWritten into {path}:\n{table}"));
+/// What is wrong with what was asked for, or what could not be done.
+fn trouble(error: &run::Error) -> Trouble {
+    match error {
+        run::Error::Devices(
+            devices::Error::NoGpu { .. }
+            | devices::Error::OutOfRange { .. }
+            | devices::Error::TooManyWorkers { .. },
+        )
+        | run::Error::Folder(_) => Trouble::input(error),
+        other => Trouble::of(other),
     }
-    Ok(exit::OK)
 }
 
 #[cfg(test)]
@@ -266,7 +161,7 @@ mod tests {
 
     fn environment(spec: SweepSpec, set_by_the_user: &str) -> Vec<String> {
         let resolved = resolve(spec, 1, 2).unwrap();
-        worker_environment(&resolved, |name| name == set_by_the_user)
+        worker_environment(&Creation::new(&resolved, "", None), |name| name == set_by_the_user)
             .into_iter()
             .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
             .collect()

@@ -1,0 +1,14 @@
+//! The commands that run a service and look after it.
+//!
+//! - [`serve`]: run it. - [`store`]: its store. - [`token`]: its tokens.
+//! - [`resume`]: go on with a sweep of this machine that was interrupted.
+
+pub(super) mod args;
+mod serve;
+mod store;
+mod token;
+
+pub(super) use super::sweep::resume;
+pub(super) use serve::run as serve;
+pub(super) use store::run as store;
+pub(super) use token::run as token;
