@@ -2,6 +2,7 @@
 //!
 //! From the outside in:
 //! - [`cli`]: the command line; [`exit`]: its exit codes.
+//! - [`client`]: what the command line asks of a service.
 //! - [`run`]: a whole sweep on this machine, from workers' start to their end.
 //! - [`launch`]: worker processes, and what becomes of them.
 //! - [`devices`]: which worker trains on which device.
@@ -10,6 +11,7 @@
 //! - [`engine`]: the actor that owns the state machine of `rangefinder-sweep`.
 
 pub mod cli;
+pub mod client;
 pub mod devices;
 pub mod engine;
 pub mod exit;

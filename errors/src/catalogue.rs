@@ -179,4 +179,21 @@ catalogue! {
         NoWorkers = 807 [1], "No worker is left, or none has joined.", "Look at the worker's last words in the message.";
         Protocol = 808 [1], "Coordinator and worker do not understand each other.", "Run both of the same release; hold your own worker to `rangefinder-conformance`.";
     }
+    Client, "The client of a service" {
+        ServerUnnamed = 951 [2], "A command needs a service, and none is named.", "Give its address with `--server`, or set `RANGEFINDER_SERVER`.";
+        ServerAddress = 952 [2], "The address of the service is none.", "Write `http://HOST:PORT`, or `https://HOST:PORT` for a service with TLS.";
+        ClientToken = 953 [2], "No token is given, or what is given cannot be one.", "Name a file that holds the token alone with `--token-file`, or put the token into `RANGEFINDER_TOKEN`.";
+        ServiceUnreachable = 954 [1], "The service cannot be reached, or the connection to it breaks again and again.", "Check that it runs, its address, and what is between; what was submitted goes on without you.";
+        ServiceTimeout = 955 [1], "The service is there and does not answer in time.", "Ask its operator, or wait longer with `--timeout`.";
+        ServiceTls = 956 [1, 2], "TLS with the service fails: a certificate or key cannot be used (2), or one side does not trust the other (1).", "Do what its reason says; `--ca-file` names the authority that signed the service's certificate.";
+        ServiceToken = 957 [1], "The service does not accept the token.", "Give one that its operator made for you, and that is not revoked.";
+        ServicePermission = 958 [1], "The token does not permit what was asked.", "Use a token that does, such as an admin's.";
+        NotThere = 959 [2], "The service knows no sweep or worker of that name, or may not tell you of it.", "Take one of `coordinator list` or `coordinator workers`.";
+        NotInThatState = 960 [2], "What was asked does not go with the state of the sweep or worker.", "Do what its message says; `coordinator show` tells the state.";
+        ServiceRelease = 961 [1], "The service is of another release, or no service of Rangefinder.", "Install the same release of both, and check the address.";
+        ServiceLimit = 962 [1], "A limit of the service is reached.", "Try it later, ask for less, or have the operator raise the limit.";
+        ServiceFailed = 963 [1], "The service failed at something that is no mistake of yours.", "Try it again; its log says more.";
+        UploadPattern = 964 [2], "A pattern names several files, and only single files can be uploaded.", "Put the data into one file, or put the files where the service reads them and add `--on-server`.";
+        ServiceRefused = 965 [2], "The service refuses a request without saying which field is wrong.", "Do what its message says.";
+    }
 }
