@@ -179,21 +179,39 @@ catalogue! {
         NoWorkers = 807 [1], "No worker is left, or none has joined.", "Look at the worker's last words in the message.";
         Protocol = 808 [1], "Coordinator and worker do not understand each other.", "Run both of the same release; hold your own worker to `rangefinder-conformance`.";
     }
+    Access, "Tokens, certificates and confined paths" {
+        TokensFile = 921 [2], "The file of tokens is damaged, or of a newer release.", "Restore it from a backup, or move it away and create tokens anew.";
+        TokenName = 922 [2], "The name of a token cannot be one, belongs to another role, or the token could never be used.", "Take the letters, digits and marks that the message lists, and a name for one role only.";
+        NoSuchToken = 923 [2], "There is no token of that id or name.", "List the tokens, and give an id or a name of the list.";
+        NotPrivate = 924 [2], "A file of secrets may be read by everyone, or changed by others than its owner.", "`chmod 600` it; then make new secrets, for these may have been read.";
+        TokenRefused = 925 [1], "A call has no token, or one that is unknown, has expired or was revoked.", "Give a token that the operator made for you, or ask for a new one.";
+        Forbidden = 926 [1], "The role of a token does not permit the call.", "Use a token of the role that the message names.";
+        CertificateFile = 927 [1, 2], "A file of certificates or of a private key holds none that can be used.", "Give files in PEM: certificates with the server's or client's own first, and a key without a passphrase.";
+        KeyMismatch = 928 [1, 2], "A private key does not belong to its certificate.", "Give certificate and key that were made together.";
+        CertificateDates = 929 [1, 2], "A certificate has expired, is not valid yet, or soon expires (a warning).", "Renew it and replace the files; running programs read them again. Check the clocks.";
+        UntrustedPeer = 930 [1], "The certificate of the other side is not signed by an authority that this side trusts.", "Give the certificate of the authority that signed it, or have it signed by the right one.";
+        ServerName = 931 [1, 2], "The server's certificate is not for the name by which the server was called.", "Call it by a name of its certificate, give that name as the server's name, or renew the certificate with the name in it.";
+        ClientCertificate = 932 [1], "The server demands a certificate of the client, and has got none or does not accept it.", "Give a certificate and key signed by the authority that the server names as its clients'.";
+        NotTls = 933 [1], "One side speaks TLS and the other does not.", "Write `https://` where the server has TLS, and `http://` where it has none.";
+        ListenInsecure = 934 [2], "The service would listen off loopback without TLS, where anyone on the way could read the tokens.", "Give a certificate and its key, or listen on 127.0.0.1; `--insecure` is for networks that are safe by other means.";
+        RootFolder = 935 [2], "A folder of models or data cannot be offered: it is none, its name is taken or cannot be one.", "Give an existing folder as `NAME=PATH`, each name once.";
+        PathConfined = 936 [2], "A path does not lie within the folders that the operator named.", "Give a path below one of these folders, without `..`, and without links that lead out of it.";
+        FileTooLarge = 937 [2], "A file is larger than the limit for its kind.", "Give a smaller file, or have the operator raise the limit.";
+        TlsHandshake = 938 [1], "The two sides cannot agree on a TLS connection, or take too long.", "Do what its reason says; check that both are of this release or speak TLS 1.2 or newer.";
+        NoSystemRoots = 939 [2], "No authority is named, and the system trusts none.", "Name the file of the authority that signed the server's certificate.";
+    }
     Client, "The client of a service" {
         ServerUnnamed = 951 [2], "A command needs a service, and none is named.", "Give its address with `--server`, or set `RANGEFINDER_SERVER`.";
         ServerAddress = 952 [2], "The address of the service is none.", "Write `http://HOST:PORT`, or `https://HOST:PORT` for a service with TLS.";
         ClientToken = 953 [2], "No token is given, or what is given cannot be one.", "Name a file that holds the token alone with `--token-file`, or put the token into `RANGEFINDER_TOKEN`.";
         ServiceUnreachable = 954 [1], "The service cannot be reached, or the connection to it breaks again and again.", "Check that it runs, its address, and what is between; what was submitted goes on without you.";
         ServiceTimeout = 955 [1], "The service is there and does not answer in time.", "Ask its operator, or wait longer with `--timeout`.";
-        ServiceTls = 956 [1, 2], "TLS with the service fails: a certificate or key cannot be used (2), or one side does not trust the other (1).", "Do what its reason says; `--ca-file` names the authority that signed the service's certificate.";
-        ServiceToken = 957 [1], "The service does not accept the token.", "Give one that its operator made for you, and that is not revoked.";
-        ServicePermission = 958 [1], "The token does not permit what was asked.", "Use a token that does, such as an admin's.";
-        NotThere = 959 [2], "The service knows no sweep or worker of that name, or may not tell you of it.", "Take one of `coordinator list` or `coordinator workers`.";
-        NotInThatState = 960 [2], "What was asked does not go with the state of the sweep or worker.", "Do what its message says; `coordinator show` tells the state.";
-        ServiceRelease = 961 [1], "The service is of another release, or no service of Rangefinder.", "Install the same release of both, and check the address.";
-        ServiceLimit = 962 [1], "A limit of the service is reached.", "Try it later, ask for less, or have the operator raise the limit.";
-        ServiceFailed = 963 [1], "The service failed at something that is no mistake of yours.", "Try it again; its log says more.";
-        UploadPattern = 964 [2], "A pattern names several files, and only single files can be uploaded.", "Put the data into one file, or put the files where the service reads them and add `--on-server`.";
-        ServiceRefused = 965 [2], "The service refuses a request without saying which field is wrong.", "Do what its message says.";
+        NotThere = 956 [2], "The service knows no sweep or worker of that name, or may not tell you of it.", "Take one of `coordinator list` or `coordinator workers`.";
+        NotInThatState = 957 [2], "What was asked does not go with the state of the sweep or worker.", "Do what its message says; `coordinator show` tells the state.";
+        ServiceRelease = 958 [1], "The service is of another release, or no service of Rangefinder.", "Install the same release of both, and check the address.";
+        ServiceLimit = 959 [1], "A limit of the service is reached.", "Try it later, ask for less, or have the operator raise the limit.";
+        ServiceFailed = 960 [1], "The service failed at something that is no mistake of yours.", "Try it again; its log says more.";
+        UploadPattern = 961 [2], "A pattern names several files, and only single files can be uploaded.", "Put the data into one file, or put the files where the service reads them and add `--on-server`.";
+        ServiceRefused = 962 [2], "The service refuses a request without saying which field is wrong.", "Do what its message says.";
     }
 }

@@ -1,13 +1,14 @@
 //! Where a service is, and how a client makes itself known to it.
 
 use super::{Error, Kind};
+use rangefinder_access::ClientTls;
 use rangefinder_errors::Code;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
 /// Longest time that one attempt to connect may take.
@@ -23,7 +24,7 @@ pub struct Options {
     /// What lets the calls in.
     pub token: Token,
     /// The client's side of TLS.
-    pub tls: Tls,
+    pub tls: ClientTls,
     /// How long the service may be away or silent before a command gives up.
     pub timeout: Duration,
 }
@@ -31,18 +32,6 @@ pub struct Options {
 /// A secret of the client. Never printed, not even for debugging.
 #[derive(Clone)]
 pub struct Token(MetadataValue<Ascii>);
-
-/// The client's side of TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Certificates of the authorities that may sign the service's; without, those that the system
-    /// trusts.
-    pub ca: Option<PathBuf>,
-    /// The client's own certificate and key, for services that ask for one.
-    pub identity: Option<(PathBuf, PathBuf)>,
-    /// Name that the service's certificate must be for, where it is not the host of the address.
-    pub server_name: Option<String>,
-}
 
 impl Token {
     /// One that was given; space around it is none of it.
@@ -119,66 +108,14 @@ pub(super) fn channel(options: &Options) -> Result<Channel, Error> {
     if uri.host().is_none_or(str::is_empty) {
         return Err(wrong("it names no host"));
     }
-    let endpoint = match uri.scheme_str() {
-        Some("https") => with_tls(endpoint, &options.tls)?,
-        Some("http") if options.tls == Tls::default() => endpoint,
-        Some("http") => {
-            return Err(Error::new(
-                Kind::Input,
-                Code::ServiceTls,
-                format!(
-                    "--server: `{}` is an address without TLS, though certificates or a name of the \
-                     server are given",
-                    options.server
-                ),
-                "write https:// in front of it, or leave them out",
-            ));
-        }
-        _ => return Err(wrong("it begins neither with http:// nor with https://")),
-    };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("it begins neither with http:// nor with https://"));
+    }
+    let endpoint = options
+        .tls
+        .endpoint(endpoint)
+        .map_err(|error| Error::new(Kind::Input, error.code, error.message, error.remedy))?;
     Ok(endpoint.connect_lazy())
-}
-
-fn with_tls(endpoint: Endpoint, tls: &Tls) -> Result<Endpoint, Error> {
-    let mut config = ClientTlsConfig::new();
-    config = match &tls.ca {
-        Some(ca) => config.ca_certificate(Certificate::from_pem(pem("--ca-file", ca)?)),
-        None => config.with_native_roots(),
-    };
-    if let Some((certificate, key)) = &tls.identity {
-        let certificate = pem("--cert-file", certificate)?;
-        config = config.identity(Identity::from_pem(certificate, pem("--key-file", key)?));
-    }
-    if let Some(name) = &tls.server_name {
-        config = config.domain_name(name);
-    }
-    endpoint.tls_config(config).map_err(|error| {
-        let reason = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
-        Error::new(
-            Kind::Input,
-            Code::ServiceTls,
-            format!("certificates cannot be used: {reason}"),
-            "give files in PEM: certificates with --ca-file and --cert-file, and with --key-file the \
-             key of the latter without a passphrase",
-        )
-    })
-}
-
-fn pem(flag: &str, path: &Path) -> Result<Vec<u8>, Error> {
-    let wrong = |why: String| {
-        Error::new(
-            Kind::Input,
-            Code::ServiceTls,
-            format!("{flag}: {} {why}", path.display()),
-            "give the path of a file in PEM",
-        )
-    };
-    let bytes = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    if bytes.windows(10).any(|window| window == b"-----BEGIN") {
-        Ok(bytes)
-    } else {
-        Err(wrong("holds neither certificate nor key in PEM".to_owned()))
-    }
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Error {
             }
             tonic::Code::Unauthenticated => (
                 Kind::Refused,
-                Code::ServiceToken,
+                Code::TokenRefused,
                 format!("{server} does not accept the token: {text}"),
                 "give the token that the operator of the service made for you, with --token-file \
                  FILE or in RANGEFINDER_TOKEN"
@@ -101,7 +101,7 @@ impl Error {
             ),
             tonic::Code::PermissionDenied => (
                 Kind::Refused,
-                Code::ServicePermission,
+                Code::Forbidden,
                 format!("{server} does not permit this: {text}"),
                 "use a token that permits it, such as an admin's".to_owned(),
             ),
@@ -176,14 +176,12 @@ fn away(status: &Status, server: &str) -> Option<Error> {
         return None;
     }
     let reason = innermost(status);
-    if is_tls(status) {
+    if let Some(tls) = rangefinder_access::explain(status) {
         return Some(Error::new(
             Kind::Refused,
-            Code::ServiceTls,
-            format!("{server}: no trusted connection: {reason}"),
-            "name the authority that signed the service's certificate with --ca-file, call the \
-             service by a name in it or give one with --server-name, and give --cert-file and \
-             --key-file where it asks for yours; write http:// where it has no TLS",
+            tls.code,
+            format!("{server}: {}", tls.message),
+            tls.remedy,
         ));
     }
     Some(Error::new(
@@ -209,20 +207,6 @@ fn innermost(status: &Status) -> String {
     // `(os error 111)` is no word for people.
     let plain = text.split(" (os error").next().unwrap_or_default();
     plain.to_lowercase().trim().to_owned()
-}
-
-/// Whether a handshake failed: rustls's errors come as invalid data, its alerts too.
-fn is_tls(status: &Status) -> bool {
-    let mut cause = status.source();
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && io.kind() == std::io::ErrorKind::InvalidData
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// The words of a status, of bounded length.

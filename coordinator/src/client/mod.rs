@@ -16,6 +16,6 @@ mod upload;
 mod watch;
 
 pub use call::Client;
-pub use connect::{Options, Tls, Token};
+pub use connect::{Options, Token};
 pub use error::{Error, Kind};
 pub use upload::{Digest, OnPosition, Upload, digest};
