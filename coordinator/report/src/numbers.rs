@@ -2,7 +2,8 @@
 
 /// A learning rate: `3.24e-3`, `0.32`, `1`, with up to `digits` significant digits and no
 /// trailing zeros.
-pub(crate) fn learning_rate(value: f64, digits: usize) -> String {
+#[must_use]
+pub fn learning_rate(value: f64, digits: usize) -> String {
     short(value, digits, 0.1)
 }
 

@@ -1,5 +1,9 @@
 //! Commands and flags.
 
+use super::client::args::{
+    CancelArgs, DeleteArgs, DrainArgs, ListArgs, ShowArgs, SubmitArgs, SuggestArgs, WatchArgs,
+    WorkersArgs,
+};
 use clap::{Args, Parser, Subcommand};
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_proto::{threshold, values};
@@ -32,6 +36,24 @@ pub(super) enum Command {
     Analyze(AnalyzeArgs),
     /// Draw plot.svg and plot.png again from a sweep.json.
     Plot(PlotArgs),
+    /// Have a service run a sweep, and follow it to its end.
+    Submit(Box<SubmitArgs>),
+    /// Follow a sweep of a service to its end.
+    Watch(WatchArgs),
+    /// List the sweeps of a service.
+    List(ListArgs),
+    /// Show what a service knows of a sweep.
+    Show(ShowArgs),
+    /// End a sweep of a service.
+    Cancel(CancelArgs),
+    /// Let a service forget a sweep that has ended.
+    Delete(DeleteArgs),
+    /// Read a learning rate off a sweep of a service in another way.
+    Suggest(SuggestArgs),
+    /// List the workers of a service.
+    Workers(WorkersArgs),
+    /// Let a worker of a service take no more work, and leave.
+    Drain(DrainArgs),
     /// Print what a shell needs to complete this command line.
     Completions(CompletionsArgs),
     /// Write the pages of the manual into a folder.
@@ -56,6 +78,13 @@ pub(super) struct RequestArgs {
     /// worker.py module:setup"; it brings its model, data and optimizer.
     #[arg(long, value_name = "COMMAND", help_heading = "Run")]
     pub(super) worker_command: Option<String>,
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
+}
+
+/// What is swept: the fields of the specification as flags, over those of a file.
+#[derive(Debug, Args)]
+pub(super) struct SpecArgs {
     /// Read the specification from a file (.toml, .yaml, .json); flags win over it.
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(super) config: Option<PathBuf>,
@@ -71,6 +100,26 @@ pub(super) struct RequestArgs {
 pub(super) struct SweepArgs {
     #[command(flatten)]
     pub(super) request: RequestArgs,
+    #[command(flatten)]
+    pub(super) end: EndArgs,
+    /// Print the whole configuration with its comments and defaults, and do nothing else.
+    #[arg(long, exclusive = true, help_heading = "Run")]
+    pub(super) print_config: bool,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+    /// The program of the workers, instead of the one that is installed with this one.
+    #[arg(
+        long,
+        value_name = "FILE",
+        hide = true,
+        conflicts_with = "worker_command"
+    )]
+    pub(super) worker_program: Option<PathBuf>,
+}
+
+/// What is done with what was found.
+#[derive(Debug, Args)]
+pub(super) struct EndArgs {
     /// Folder for sweep.json, curve.csv, losses.csv, plot.svg and plot.png; by default a new one
     /// under `sweeps`.
     #[arg(long, value_name = "FOLDER", help_heading = "Run")]
@@ -89,19 +138,6 @@ pub(super) struct SweepArgs {
     /// Print one JSON object instead of the learning rate.
     #[arg(long, help_heading = "Run")]
     pub(super) json: bool,
-    /// Print the whole configuration with its comments and defaults, and do nothing else.
-    #[arg(long, exclusive = true, help_heading = "Run")]
-    pub(super) print_config: bool,
-    #[command(flatten)]
-    pub(super) limits: LimitArgs,
-    /// The program of the workers, instead of the one that is installed with this one.
-    #[arg(
-        long,
-        value_name = "FILE",
-        hide = true,
-        conflicts_with = "worker_command"
-    )]
-    pub(super) worker_program: Option<PathBuf>,
 }
 
 /// What a sweep puts up with.

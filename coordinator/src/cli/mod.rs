@@ -7,9 +7,11 @@
 //! - `help`: what `--help` says beside them.
 //! - `request`: from flags and configuration file to a resolved specification.
 //! - `sweep`: the default command: run a sweep.
+//! - `client`: the commands that ask a service.
 //! - `plan`, `analyze`, `plot`: the others.
 //! - `completions`, `man`: what shells and `man` read, from the definition of the command line.
 //! - `answer`: a suggestion as data.
+//! - `ending`: what is done with a sweep that has ended.
 //! - `output`: stdout, and messages of mistakes.
 //! - `usage`: messages of mistakes that the definition of the command line finds by itself.
 //! - `signals`: Ctrl-C, SIGTERM, a lost terminal.
@@ -17,7 +19,9 @@
 mod analyze;
 mod answer;
 mod args;
+mod client;
 mod completions;
+mod ending;
 mod help;
 mod man;
 mod output;
@@ -67,6 +71,15 @@ fn run() -> Result<u8, Trouble> {
         Some(Command::Plan(args)) => plan::run(*args),
         Some(Command::Analyze(args)) => analyze::run(&args),
         Some(Command::Plot(args)) => plot::run(&args),
+        Some(Command::Submit(args)) => client::submit(*args),
+        Some(Command::Watch(args)) => client::watch(args),
+        Some(Command::List(args)) => client::list(args),
+        Some(Command::Show(args)) => client::show(args),
+        Some(Command::Cancel(args)) => client::cancel(args),
+        Some(Command::Delete(args)) => client::delete(args),
+        Some(Command::Suggest(args)) => client::suggest(args),
+        Some(Command::Workers(args)) => client::workers(args),
+        Some(Command::Drain(args)) => client::drain(args),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),
     }

@@ -1,6 +1,6 @@
 //! stdout, which is data, and messages of mistakes, which are for people.
 
-use crate::exit;
+use crate::{client, exit};
 use rangefinder_config::fields;
 use rangefinder_config::file::ConfigError;
 use rangefinder_errors::{Code, Coded};
@@ -34,6 +34,15 @@ impl Trouble {
     /// An object that is to be printed does not become JSON.
     pub(super) fn not_json(error: &serde_json::Error) -> Self {
         Self::new(exit::FAILED, Code::Defect, error.to_string())
+    }
+
+    /// A service says no, or is away: by field where it names some.
+    pub(super) fn service(error: &client::Error) -> Self {
+        if error.fields.is_empty() {
+            Self::new(error.exit(), error.code, error.to_string())
+        } else {
+            Self::fields(&error.fields)
+        }
     }
 
     /// Mistakes in a configuration file.

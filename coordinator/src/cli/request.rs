@@ -1,14 +1,14 @@
 //! From flags and configuration file to a resolved specification.
 
-use super::args::RequestArgs;
+use super::args::{RequestArgs, SpecArgs};
 use super::output::Trouble;
 use crate::exit;
 use rangefinder_config::{Resolved, file, resolve};
 use rangefinder_errors::Code;
 use rangefinder_proto::v1::SweepSpec;
 
-/// Reads the configuration file, lets the flags win, and resolves what comes out.
-pub(super) fn resolved(args: RequestArgs) -> Result<Resolved, Trouble> {
+/// Reads the configuration file, and lets the flags win.
+pub(super) fn spec(args: SpecArgs) -> Result<SweepSpec, Trouble> {
     let mut spec = match &args.config {
         Some(path) => file::load(path).map_err(|error| Trouble::config(&error))?,
         None => SweepSpec::default(),
@@ -18,6 +18,12 @@ pub(super) fn resolved(args: RequestArgs) -> Result<Resolved, Trouble> {
         flags.shuffle = Some(false);
     }
     file::overlay(&mut spec, &flags);
+    Ok(spec)
+}
+
+/// Resolves what file and flags ask for.
+pub(super) fn resolved(args: RequestArgs) -> Result<Resolved, Trouble> {
+    let mut spec = spec(args.spec)?;
     if args.worker_command.is_some() {
         // The command says what is trained, unless the specification does.
         spec.entry.get_or_insert_default();

@@ -82,7 +82,11 @@ mod tests {
             pauses.push(before.elapsed());
         }
         assert!(pauses[0] >= SHORTEST / 2 && pauses[0] <= SHORTEST);
-        assert!(pauses[8..pauses.len() - 1].iter().all(|it| *it >= LONGEST / 2));
+        assert!(
+            pauses[8..pauses.len() - 1]
+                .iter()
+                .all(|it| *it >= LONGEST / 2)
+        );
         assert!(pauses.iter().all(|pause| *pause <= LONGEST));
         assert_eq!(started.elapsed().as_secs(), 60);
         assert!(outage.over() && !outage.over());

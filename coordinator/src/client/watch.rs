@@ -59,9 +59,7 @@ impl Client {
             sweep_id: id.to_owned(),
             from_number: *next,
         };
-        let mut stream = self
-            .once(self.sweeps.clone().watch_sweep(request))
-            .await?;
+        let mut stream = self.once(self.sweeps.clone().watch_sweep(request)).await?;
         loop {
             let message = stream
                 .message()

@@ -1,31 +1,28 @@
 //! The default command: run a sweep.
 //!
-//! Everything that can be wrong is checked first; then the workers run; then files are written,
-//! the learning rate is printed, the hyperparameter file is edited.
+//! Everything that can be wrong is checked first; then the workers run; then comes what `ending` does
+//! with what was found.
 //!
 //! - `clock`: how long it took.
-//! - `folder`: where the files go when nobody says.
 //! - `versions`: what took part.
 
 mod clock;
-mod folder;
 mod versions;
 
 use super::args::SweepArgs;
+use super::ending::{self, Ending};
 use super::output::{Trouble, print};
 use super::signals::Signals;
 use super::{answer, request};
 use crate::{devices, engine, exit, run};
 use clock::Clock;
-use rangefinder_config::hparams::{HparamsError, Target};
 use rangefinder_config::{AnswerSettings, Device, Resolved, manual};
 use rangefinder_errors::Code;
-use rangefinder_report::document::{Parts, Status};
-use rangefinder_report::{SweepDocument, files, terminal};
+use rangefinder_report::document::Parts;
+use rangefinder_report::{SweepDocument, terminal};
 use rangefinder_sweep::event::{Outcome, SweepEvent};
 use rangefinder_sweep::state::SweepResult;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 use versions::Versions;
 
@@ -38,9 +35,8 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     let resolved = request::resolved(args.request)?;
     let has_own_worker = !worker_command.is_empty() || args.worker_program.is_some();
     request::check_entry(&resolved.spec, has_own_worker)?;
-    let hparams = hparams(&args.hparams, &args.auto_lr_find)?;
-    let out = args.out.unwrap_or_else(folder::fresh);
-    files::check_folder(&out).map_err(|error| Trouble::input(&error))?;
+    let ending = Ending::of(&args.end)?;
+    let out = ending::folder(args.end.out)?;
 
     let learning_rates = resolved.request.plan.range.learning_rates();
     let options = run::Options {
@@ -53,7 +49,7 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
         worker_command,
         ..run::Options::default()
     };
-    let mut progress = terminal::Progress::stderr(learning_rates.clone(), args.quiet);
+    let mut progress = terminal::Progress::stderr(learning_rates.clone(), ending.quiet);
     let mut clock = Clock::start();
     let mut versions = Versions::new();
     let result = block_on(&resolved, &options, &mut |event| {
@@ -63,63 +59,8 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     });
     progress.finish();
     let result = result?;
-    if let Some(Outcome::Failed(failure)) = &result.outcome
-        && result.plan.is_none()
-    {
-        // No training step was run: there is nothing to write.
-        return Err(Trouble::sweep(failure));
-    }
-
     let document = document(&resolved, &learning_rates, &result, versions, &clock);
-    let written = files::write(&out, &document);
-    if !args.quiet {
-        let (width, colour) = terminal::stderr_style();
-        let written = written.as_ref().ok();
-        // Apart from what was said during the sweep.
-        let summary = terminal::summary(&document, written, width, colour);
-        terminal::say(&format!("\n{summary}"));
-    }
-    // What was found is said also where no file could be written: it may have taken hours.
-    let folder = written
-        .as_ref()
-        .ok()
-        .map(|written| written.folder.as_path());
-    answer::show(&document, args.json, folder)?;
-    written.map_err(|error| Trouble::failed(&error))?;
-    if let Some(Outcome::Failed(failure)) = &result.outcome {
-        return Err(Trouble::sweep(failure));
-    }
-    match hparams {
-        Some(target) => write(&target, &document, args.quiet),
-        None => Ok(answer::end(&document, args.quiet)),
-    }
-}
-
-/// Where the learning rate is to be written. The file and the wish to change it are two flags, so
-/// that nobody's file is changed by naming it.
-fn hparams(
-    file: &Option<PathBuf>,
-    field: &Option<Option<String>>,
-) -> Result<Option<Target>, Trouble> {
-    let incomplete =
-        |text: String| Err(Trouble::new(exit::WRONG_INPUT, Code::MissingArgument, text));
-    match (file, field) {
-        (Some(path), Some(field)) => Target::check(path, field.as_deref())
-            .map(Some)
-            .map_err(|error| Trouble::input(&error)),
-        (Some(path), None) => incomplete(format!(
-            "--hparams: `{}` is named, and nothing says to change it\n  \
-             add --auto-lr-find to write the learning rate into its `lr` or `learning_rate`, or \
-             --auto-lr-find FIELD for another field; without, a file is never written to",
-            path.display()
-        )),
-        (None, Some(_)) => incomplete(
-            "--auto-lr-find: no file is named to write the learning rate into\n  \
-             add --hparams FILE, a .yaml, .toml or .json file with your hyperparameters"
-                .to_owned(),
-        ),
-        (None, None) => Ok(None),
-    }
+    ending::finish(&document, Some(&out), &ending)
 }
 
 /// What libtorch has to find in the environment when it starts; what the user set stays.
@@ -213,49 +154,6 @@ fn document(
         versions: versions.all(),
         timings: clock.timings(),
     })
-}
-
-/// Writes a usable suggestion into the hyperparameter file and shows all of them.
-fn write(target: &Target, document: &SweepDocument, quiet: bool) -> Result<u8, Trouble> {
-    let usable = document
-        .verdict
-        .as_ref()
-        .is_some_and(|verdict| verdict.usable);
-    let suggestion = match &document.suggestion {
-        Some(suggestion) if usable && document.status == Status::Completed => suggestion,
-        _ => {
-            let code = match answer::code(document) {
-                exit::OK => exit::NO_USABLE_LR,
-                code => code,
-            };
-            let path = target.path().display();
-            return Err(Trouble::new(
-                code,
-                Code::HparamsUnwritten,
-                format!("{path} was left as it is: there is no usable learning rate to write"),
-            ));
-        }
-    };
-    // It was checked before: whatever is wrong now has changed during the sweep.
-    let changed =
-        |error: HparamsError| Trouble::new(exit::FAILED, Code::HparamsReplace, error.to_string());
-    let all = target.write(suggestion.lr).map_err(changed)?;
-    if !quiet {
-        let all: Vec<_> = all
-            .into_iter()
-            .map(|one| terminal::Hyperparameter {
-                key: one.field,
-                value: one.value,
-                before: one.before,
-            })
-            .collect();
-        let (width, colour) = terminal::stderr_style();
-        let batch = document.effective_batch_size;
-        let table = terminal::hyperparameters(&all, batch, width, colour);
-        let path = target.path().display();
-        terminal::say(&format!("\nWritten into {path}:\n{table}"));
-    }
-    Ok(exit::OK)
 }
 
 #[cfg(test)]

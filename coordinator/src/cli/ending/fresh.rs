@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 const PARENT: &str = "sweeps";
 
 /// `sweeps/20260131T120000Z`, or with `-2`, `-3` after it where that exists.
-pub(super) fn fresh() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     let now = jiff::Timestamp::now()
         .strftime("%Y%m%dT%H%M%SZ")
         .to_string();
