@@ -4,7 +4,7 @@
 use crate::engine::{self, Created, Handle, NewSweep, Subscription};
 use crate::record::{self, Creation, Progress, Summary, Unreadable};
 use rangefinder_report::SweepDocument;
-use rangefinder_store::{ACTIVE, Filter, Position, Reader};
+use rangefinder_store::{ACTIVE, Filter, Position, Reader, Retention};
 use rangefinder_sweep::event::SweepEvent;
 use rangefinder_sweep::ids::SweepId;
 use std::collections::{HashMap, VecDeque};
@@ -176,6 +176,21 @@ impl Catalogue {
             Ok(read.transpose()?)
         })
         .await
+    }
+
+    /// Up to `limit` ended sweeps that are not to be kept, the first that ended first. `now_ms` is
+    /// in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn expired(
+        &self,
+        retention: Retention,
+        now_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<SweepId>, Error> {
+        let expired = self.read(move |reader| Ok(reader.expired(&retention, now_ms, limit)?));
+        Ok(expired.await?.into_iter().map(SweepId).collect())
     }
 
     /// The events of a sweep from a number on, until it has ended.

@@ -2,7 +2,9 @@
 //!
 //! From the outside in:
 //! - [`cli`]: the command line; [`exit`]: its exit codes.
+//! - [`client`]: what the command line asks of a service.
 //! - [`run`]: a whole sweep on this machine, from workers' start to their end.
+//! - [`serve`]: the service. [`client`]: those who ask it.
 //! - [`launch`]: worker processes, and what becomes of them.
 //! - [`devices`]: which worker trains on which device.
 //! - [`services`]: gRPC: credentials, streams of workers, health.
@@ -13,11 +15,13 @@
 
 pub mod catalogue;
 pub mod cli;
+pub mod client;
 pub mod devices;
 pub mod engine;
 pub mod exit;
 pub mod launch;
 pub mod record;
 pub mod run;
+pub mod serve;
 pub mod services;
 pub mod wire;

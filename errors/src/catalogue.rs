@@ -189,6 +189,7 @@ catalogue! {
         StoreFailing = 907 [1], "The folder of the store cannot be read or written.", "Do what its reason says: check the rights of the folder and the disk.";
         DataDirTaken = 908 [2], "The folder of `--data-dir` holds a sweep already.", "Go on with it by `coordinator resume FOLDER`, or take another folder.";
         NothingToResume = 909 [2], "The folder holds no sweep that a command on one machine has begun.", "Give the folder of `--data-dir`; a service's sweeps go on by `coordinator serve`.";
+        Listen = 911 [2], "The service cannot listen on its address.", "Take another port with `--listen`, or stop what listens there.";
         TokensFile = 921 [2], "The file of tokens is damaged, or of a newer release.", "Restore it from a backup, or move it away and create tokens anew.";
         TokenName = 922 [2], "The name of a token cannot be one, belongs to another role, or the token could never be used.", "Take the letters, digits and marks that the message lists, and a name for one role only.";
         NoSuchToken = 923 [2], "There is no token of that id or name.", "List the tokens, and give an id or a name of the list.";
@@ -208,8 +209,6 @@ catalogue! {
         FileTooLarge = 937 [2], "A file is larger than the limit for its kind.", "Give a smaller file, or have the operator raise the limit.";
         TlsHandshake = 938 [1], "The two sides cannot agree on a TLS connection, or take too long.", "Do what its reason says; check that both are of this release or speak TLS 1.2 or newer.";
         NoSystemRoots = 939 [2], "No authority is named, and the system trusts none.", "Name the file of the authority that signed the server's certificate.";
-    }
-    Artifacts, "Artifacts" {
         ArtifactReference = 941 [2], "A digest, or a reference to an artifact, is written wrongly.", "Write `artifact:sha256-HEX/NAME.EXT`, with the 64 lower-case hexadecimal digits of the content's SHA-256.";
         NoSuchArtifact = 942 [2], "There is no such artifact, not all of it, or none of yours.", "Upload it first.";
         ArtifactTooLarge = 943 [2], "An artifact is larger than the limit.", "Give a smaller file, or have the operator raise the limit.";
@@ -219,5 +218,17 @@ catalogue! {
         ArtifactBusy = 947 [1], "The same artifact is being uploaded by another call, or too many are under way.", "Wait until those have ended.";
         ArtifactFolder = 948 [1], "The folder of artifacts cannot be read or written.", "Do what its reason says: check the room on its disk, the rights, and that its file system has locks.";
         ArtifactStalled = 949 [1], "A transfer of an artifact brought nothing for long, or its messages make no sense.", "Check the network, and go on from where it ended.";
+        ServerUnnamed = 951 [2], "A command needs a service, and none is named.", "Give its address with `--server`, or set `RANGEFINDER_SERVER`.";
+        ServerAddress = 952 [2], "The address of the service is none.", "Write `http://HOST:PORT`, or `https://HOST:PORT` for a service with TLS.";
+        ClientToken = 953 [2], "No token is given, or what is given cannot be one.", "Name a file that holds the token alone with `--token-file`, or put the token into `RANGEFINDER_TOKEN`.";
+        ServiceUnreachable = 954 [1], "The service cannot be reached, or the connection to it breaks again and again.", "Check that it runs, its address, and what is between; what was submitted goes on without you.";
+        ServiceTimeout = 955 [1], "The service is there and does not answer in time.", "Ask its operator, or wait longer with `--timeout`.";
+        NotThere = 956 [2], "The service knows no sweep or worker of that name, or may not tell you of it.", "Take one of `coordinator list` or `coordinator workers`.";
+        NotInThatState = 957 [2], "What was asked does not go with the state of the sweep or worker.", "Do what its message says; `coordinator show` tells the state.";
+        ServiceRelease = 958 [1], "The service is of another release, or no service of Rangefinder.", "Install the same release of both, and check the address.";
+        ServiceLimit = 959 [1], "A limit of the service is reached.", "Try it later, ask for less, or have the operator raise the limit.";
+        ServiceFailed = 960 [1], "The service failed at something that is no mistake of yours.", "Try it again; its log says more.";
+        UploadPattern = 961 [2], "A pattern names several files, and only single files can be uploaded.", "Put the data into one file, or put the files where the service reads them and add `--on-server`.";
+        ServiceRefused = 962 [2], "The service refuses a request without saying which field is wrong.", "Do what its message says.";
     }
 }

@@ -17,6 +17,7 @@ pub mod terminal;
 mod words;
 
 pub use document::SweepDocument;
+pub use numbers::{bytes, learning_rate};
 
 #[cfg(test)]
 #[expect(

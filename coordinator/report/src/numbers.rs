@@ -2,7 +2,8 @@
 
 /// A learning rate: `3.24e-3`, `0.32`, `1`, with up to `digits` significant digits and no
 /// trailing zeros.
-pub(crate) fn learning_rate(value: f64, digits: usize) -> String {
+#[must_use]
+pub fn learning_rate(value: f64, digits: usize) -> String {
     short(value, digits, 0.1)
 }
 
@@ -78,7 +79,8 @@ pub(crate) fn step_time(seconds: f64) -> String {
 }
 
 /// An amount of memory: `144 MB`, `12.3 GB`.
-pub(crate) fn bytes(count: u64) -> String {
+#[must_use]
+pub fn bytes(count: u64) -> String {
     let megabytes = count.div_ceil(1_000_000);
     if megabytes < 1000 {
         return format!("{megabytes} MB");

@@ -1,6 +1,10 @@
 //! Commands and flags.
 
 use super::service::args::{ResumeArgs, ServeArgs, StoreArgs, TokenArgs};
+use super::client::args::{
+    CancelArgs, DeleteArgs, DrainArgs, ListArgs, ShowArgs, SubmitArgs, SuggestArgs, WatchArgs,
+    WorkersArgs,
+};
 use clap::{Args, Parser, Subcommand};
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_proto::{threshold, values};
@@ -41,6 +45,24 @@ pub(super) enum Command {
     Store(StoreArgs),
     /// Make, list and revoke the tokens of a service.
     Token(TokenArgs),
+    /// Have a service run a sweep, and follow it to its end.
+    Submit(Box<SubmitArgs>),
+    /// Follow a sweep of a service to its end.
+    Watch(WatchArgs),
+    /// List the sweeps of a service.
+    List(ListArgs),
+    /// Show what a service knows of a sweep.
+    Show(ShowArgs),
+    /// End a sweep of a service.
+    Cancel(CancelArgs),
+    /// Let a service forget a sweep that has ended.
+    Delete(DeleteArgs),
+    /// Read a learning rate off a sweep of a service in another way.
+    Suggest(SuggestArgs),
+    /// List the workers of a service.
+    Workers(WorkersArgs),
+    /// Let a worker of a service take no more work, and leave.
+    Drain(DrainArgs),
     /// Print what a shell needs to complete this command line.
     Completions(CompletionsArgs),
     /// Write the pages of the manual into a folder.

@@ -8,6 +8,7 @@ use super::args::CompletionsArgs;
 use super::help;
 use super::output::{Trouble, print};
 use crate::exit;
+use crate::wire::sweeps;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command, ValueEnum as _, ValueHint};
 use clap_complete::Shell;
@@ -92,6 +93,7 @@ fn values(flag: &str) -> Vec<&'static str> {
         "profile" => of(names::profiles()),
         "split" => of(names::SPLITS),
         "overlap" => of(names::OVERLAPS),
+        "state" => of(sweeps::SWEEP_STATES),
         _ => Vec::new(),
     }
 }

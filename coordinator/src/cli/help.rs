@@ -1,6 +1,7 @@
 //! What `--help` says beside the flags' own comments: defaults, examples, exit codes.
 
 use super::args::Cli;
+use super::client::pages::PAGES;
 use crate::exit;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -45,7 +46,7 @@ Examples:
 
 /// The whole command line.
 pub(super) fn command() -> Command {
-    with_defaults(Cli::command())
+    let command = with_defaults(Cli::command())
         .after_help(format!("{EXAMPLES}\n\n{REPEATED}\n\n{}", exit::HELP))
         .max_term_width(WIDTH)
         .mut_subcommand("plan", |plan| with_defaults(plan).after_help(PLAN))
@@ -53,6 +54,10 @@ pub(super) fn command() -> Command {
         .mut_subcommand("completions", |completions| {
             completions.after_help(COMPLETIONS)
         })
+        .mut_subcommand("submit", with_defaults);
+    PAGES.iter().fold(command, |command, page| {
+        command.mut_subcommand(page.command, |asking| asking.after_help(page.examples))
+    })
 }
 
 /// Says what to do where a word stands that is no command: people look for a command that sweeps,
@@ -137,9 +142,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_of_the_specification_is_a_flag_of_sweeps_and_plans() {
+    fn every_field_of_the_specification_is_a_flag_of_sweeps_wherever_they_run_and_of_plans() {
         let command = command();
-        for command in [&command, command.find_subcommand("plan").unwrap()] {
+        let others = ["plan", "submit"].map(|name| command.find_subcommand(name).unwrap());
+        for command in [&command].into_iter().chain(others) {
             for field in fields::all() {
                 let flag = field.flag();
                 let arg = command

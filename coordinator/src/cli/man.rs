@@ -2,6 +2,7 @@
 //! said here beside it.
 
 use super::args::ManArgs;
+use super::client::pages::PAGES;
 use super::help;
 use super::output::{Trouble, print};
 use crate::exit;
@@ -12,21 +13,21 @@ use rangefinder_errors::Code;
 use std::{fs, io};
 
 /// What a page says beside the definition of its command.
-struct Extra {
+pub(super) struct Extra {
     /// Name of the command, empty for the default one.
-    command: &'static str,
+    pub(super) command: &'static str,
     /// Forms of the command, one a line.
-    synopsis: &'static str,
+    pub(super) synopsis: &'static str,
     /// Paragraphs, one a line.
-    description: &'static str,
+    pub(super) description: &'static str,
     /// Exit codes that it may end with.
-    codes: &'static [u8],
+    pub(super) codes: &'static [u8],
     /// As at the end of `--help`.
-    examples: &'static str,
+    pub(super) examples: &'static str,
 }
 
 /// What a command that suggests nothing may end with.
-const DONE_OR_NOT: &[u8] = &[exit::OK, exit::FAILED, exit::WRONG_INPUT];
+pub(super) const DONE_OR_NOT: &[u8] = &[exit::OK, exit::FAILED, exit::WRONG_INPUT];
 
 /// The default command.
 const SWEEP: Extra = Extra {
@@ -120,8 +121,12 @@ const MAN: Extra = Extra {
     examples: "Examples:\n  coordinator man --out ~/.local/share/man/man1",
 };
 
-/// The commands beside the default one.
-const OTHERS: [Extra; 5] = [PLAN, ANALYZE, PLOT, COMPLETIONS, MAN];
+/// The commands beside the default one, in the order of their definition.
+fn others() -> impl Iterator<Item = &'static Extra> {
+    const BEFORE: &[Extra] = &[PLAN, ANALYZE, PLOT];
+    const AFTER: &[Extra] = &[COMPLETIONS, MAN];
+    BEFORE.iter().chain(&PAGES).chain(AFTER)
+}
 
 impl Extra {
     /// Name of the page.
@@ -134,7 +139,7 @@ impl Extra {
 }
 
 /// Variables that are read from the environment.
-const ENVIRONMENT: [(&str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str); 8] = [
     (
         "RANGEFINDER_WORKER",
         "The program of the workers, instead of the one beside this one",
@@ -143,6 +148,22 @@ const ENVIRONMENT: [(&str, &str); 4] = [
         "RANGEFINDER_LOG",
         "What to log to standard error, such as `info` or `rangefinder_coordinator=debug`; by \
          default nothing",
+    ),
+    (
+        "RANGEFINDER_SERVER",
+        "The address of the service that the commands ask, where `--server` names none",
+    ),
+    (
+        "RANGEFINDER_TOKEN_FILE",
+        "The file of the token for it, where `--token-file` names none",
+    ),
+    (
+        "RANGEFINDER_TOKEN",
+        "The token itself, where no file is named",
+    ),
+    (
+        "RANGEFINDER_CA_FILE, RANGEFINDER_CERT_FILE, RANGEFINDER_KEY_FILE, RANGEFINDER_SERVER_NAME",
+        "As the options of these names say, where they are not given",
     ),
     (
         "NO_COLOR",
@@ -197,7 +218,7 @@ fn pages() -> io::Result<Vec<(String, String)>> {
     let mut top = help::command().disable_help_subcommand(true);
     top.build();
     let mut pages = vec![page(&top, &top, &SWEEP)?];
-    for extra in &OTHERS {
+    for extra in others() {
         if let Some(command) = top.find_subcommand(extra.command) {
             pages.push(page(&top, command, extra)?);
         }
@@ -266,7 +287,7 @@ fn before_options(top: &Command, extra: &Extra) -> Roff {
     }
     if extra.command.is_empty() {
         roff.control("SH", ["COMMANDS"]);
-        for other in &OTHERS {
+        for other in others() {
             let about = top
                 .find_subcommand(other.command)
                 .and_then(Command::get_about)
@@ -287,7 +308,7 @@ fn after_options(extra: &Extra) -> Roff {
     for code in extra.codes {
         let meaning = match (*code, extra.codes == DONE_OR_NOT) {
             (exit::OK, true) => "done",
-            (exit::FAILED, true) => "a file could not be written",
+            (exit::FAILED, true) => "a file could not be written, or a service is away or refuses",
             (code, _) => exit::meaning(code),
         };
         item(&mut roff, &code.to_string(), meaning);
@@ -310,10 +331,10 @@ fn after_options(extra: &Extra) -> Roff {
         roff.control("fi", []);
     }
     roff.control("SH", ["SEE ALSO"]);
-    let mut others = vec!["worker".to_owned()];
-    others.extend([&SWEEP].into_iter().chain(&OTHERS).map(Extra::name));
-    others.retain(|other| *other != extra.name());
-    let see = others
+    let mut pages = vec!["worker".to_owned()];
+    pages.extend([&SWEEP].into_iter().chain(others()).map(Extra::name));
+    pages.retain(|page| *page != extra.name());
+    let see = pages
         .iter()
         .enumerate()
         .flat_map(|(index, other)| {

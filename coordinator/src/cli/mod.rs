@@ -8,6 +8,7 @@
 //! - `request`: from flags and configuration file to a resolved specification.
 //! - `sweep`: the default command: run a sweep.
 //! - `service`: run a service, look after it, go on with what was interrupted.
+//! - `client`: the commands that ask a service.
 //! - `plan`, `analyze`, `plot`: the others.
 //! - `completions`, `man`: what shells and `man` read, from the definition of the command line.
 //! - `answer`: a suggestion as data.
@@ -19,6 +20,7 @@
 mod analyze;
 mod answer;
 mod args;
+mod client;
 mod completions;
 mod ending;
 mod help;
@@ -75,6 +77,15 @@ fn run() -> Result<u8, Trouble> {
         Some(Command::Serve(args)) => service::serve(*args),
         Some(Command::Store(args)) => service::store(args),
         Some(Command::Token(args)) => service::token(args),
+        Some(Command::Submit(args)) => client::submit(*args),
+        Some(Command::Watch(args)) => client::watch(args),
+        Some(Command::List(args)) => client::list(args),
+        Some(Command::Show(args)) => client::show(args),
+        Some(Command::Cancel(args)) => client::cancel(args),
+        Some(Command::Delete(args)) => client::delete(args),
+        Some(Command::Suggest(args)) => client::suggest(args),
+        Some(Command::Workers(args)) => client::workers(args),
+        Some(Command::Drain(args)) => client::drain(args),
         Some(Command::Completions(args)) => completions::run(&args),
         Some(Command::Man(args)) => man::run(&args),
     }

@@ -18,7 +18,7 @@ pub use worker::WorkerStreams;
 
 use crate::catalogue::Catalogue;
 use crate::engine::Handle;
-use rangefinder_access::{Acceptor, TokenSource};
+use rangefinder_access::{Acceptor, Roots, TokenSource};
 use rangefinder_proto::v1::sweep_service_server::SweepServiceServer;
 use rangefinder_proto::v1::worker_service_server::WorkerServiceServer;
 use std::time::Duration;
@@ -81,6 +81,8 @@ pub struct Server {
 pub struct Clients {
     /// The sweeps.
     pub catalogue: Catalogue,
+    /// Folders below which models and data may be named by their path.
+    pub roots: Roots,
 }
 
 /// Serves until `shutdown`, then lets streams end, but not for longer than their deadline.
@@ -108,9 +110,9 @@ pub async fn serve(
         .set_serving::<WorkerServiceServer<WorkerStreams>>()
         .await;
     let mut routes = Routes::new(health).add_service(workers);
-    if let Some(Clients { catalogue }) = clients {
+    if let Some(Clients { catalogue, roots }) = clients {
         reporter.set_serving::<SweepServiceServer<Sweeps>>().await;
-        let sweeps = SweepServiceServer::new(Sweeps::new(catalogue, tokens.clone()))
+        let sweeps = SweepServiceServer::new(Sweeps::new(catalogue, tokens.clone(), roots))
             .max_decoding_message_size(MAX_CLIENT_REQUEST_BYTES)
             .max_encoding_message_size(MAX_CLIENT_RESPONSE_BYTES);
         routes = routes.add_service(sweeps);

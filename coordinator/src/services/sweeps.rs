@@ -44,6 +44,7 @@ const RECHECK: Duration = Duration::from_secs(5);
 pub struct Sweeps {
     catalogue: Catalogue,
     tokens: TokenSource,
+    roots: Roots,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -51,8 +52,12 @@ type Answer<T> = Result<Response<T>, Status>;
 impl Sweeps {
     /// The service of a catalogue; streams end when `tokens` no longer hold their callers'.
     #[must_use]
-    pub fn new(catalogue: Catalogue, tokens: TokenSource) -> Self {
-        Self { catalogue, tokens }
+    pub fn new(catalogue: Catalogue, tokens: TokenSource, roots: Roots) -> Self {
+        Self {
+            catalogue,
+            tokens,
+            roots,
+        }
     }
 
     /// A sweep that the caller may do this to.

@@ -3,6 +3,7 @@
 //! - `incoming`: what workers send. Total and checked: any message gives a value or a typed
 //!   [`Error`], never a panic; NaN and infinite losses are values.
 //! - `outgoing`: what the coordinator sends.
+//! - [`fields`]: mistakes in the fields of a request.
 //! - [`sweeps`]: what clients and the coordinator tell each other of sweeps.
 
 pub mod fields;

@@ -89,8 +89,8 @@ fn compacted(folder: &Path, retention: &Retention) -> Result<u8, Trouble> {
     print(&format!(
         "{} sweeps deleted; {} before, {} after",
         compacted.deleted,
-        terminal::bytes(compacted.bytes_before),
-        terminal::bytes(compacted.bytes_after)
+        rangefinder_report::bytes(compacted.bytes_before),
+        rangefinder_report::bytes(compacted.bytes_after)
     ))?;
     Ok(exit::OK)
 }

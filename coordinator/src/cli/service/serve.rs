@@ -1,0 +1,83 @@
+//! `coordinator serve`.
+
+use super::args::ServeArgs;
+use super::store::retention;
+use super::token;
+use crate::cli::output::Trouble;
+use crate::cli::signals::Signals;
+use crate::cli::{no_runtime, runtime};
+use crate::serve::{Options, Service};
+use crate::{engine, exit, services};
+use rangefinder_access::{Roots, ServerTls};
+use rangefinder_errors::{Code, Coded as _};
+use rangefinder_report::terminal;
+use rangefinder_sweep::state;
+use tokio_util::sync::CancellationToken;
+
+pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
+    let options = options(args)?;
+    runtime()?.block_on(async {
+        let signals = Signals::install().map_err(no_runtime)?;
+        let shutdown = CancellationToken::new();
+        tokio::spawn(signals.watch(shutdown.clone()));
+        let (service, notices) = Service::open(options)
+            .await
+            .map_err(|error| Trouble::of(&error))?;
+        for notice in notices {
+            tracing::warn!("{notice}");
+        }
+        let address = service.address().map_err(no_runtime)?;
+        terminal::say(&format!("listening on {address}"));
+        tracing::info!(%address, "the service is ready");
+        service.run(shutdown).await.map_err(|error| Trouble::of(&error))?;
+        tracing::info!("the service has ended; all is stored");
+        Ok(exit::OK)
+    })
+}
+
+fn options(args: ServeArgs) -> Result<Options, Trouble> {
+    let (heartbeat, lease) = (args.heartbeat_seconds, args.lease_seconds);
+    if heartbeat.saturating_mul(2) > lease {
+        return Err(Trouble::new(
+            exit::WRONG_INPUT,
+            Code::OutOfRange,
+            format!(
+                "--heartbeat-seconds: {heartbeat} leaves no room for a lost one within a lease of \
+                 {lease} s\n  take at most half of --lease-seconds"
+            ),
+        ));
+    }
+    let milliseconds = |seconds: u32| u64::from(seconds) * 1000;
+    let roots = Roots::new(&args.model_root, &args.data_root)
+        .map_err(|error| Trouble::input(&error))?;
+    let tls = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| ServerTls {
+        certificate,
+        key,
+        client_ca: args.client_ca,
+    });
+    Ok(Options {
+        tokens: args
+            .tokens
+            .unwrap_or_else(|| args.data_dir.join(token::FILE)),
+        listen: args.listen,
+        tls,
+        insecure: args.insecure,
+        roots,
+        engine: engine::Options {
+            state: state::Options {
+                lease_ms: milliseconds(lease),
+                heartbeat_ms: milliseconds(heartbeat),
+                no_worker_ms: milliseconds(args.no_worker_seconds),
+                max_leases_per_owner: args.max_workers_per_client,
+                ..args.limits.options()
+            },
+            max_active: args.max_sweeps as usize,
+            max_active_per_owner: args.max_sweeps_per_client as usize,
+            at_end: engine::AtEnd::Park,
+            ..engine::Options::default()
+        },
+        services: services::Options::default(),
+        retention: retention(args.keep_days, args.keep_sweeps),
+        data_dir: args.data_dir,
+    })
+}

@@ -1,0 +1,216 @@
+//! The service: sweeps of many clients on workers of many machines, for months.
+//!
+//! - [`Service`]: opened with everything checked, then run until it is told to end.
+//! - `keep`: which ended sweeps are forgotten, and when.
+
+mod keep;
+
+use crate::catalogue::Catalogue;
+use crate::engine::{self, Engine, Handle};
+use crate::services::{self, Clients, Server};
+use rangefinder_access::{Acceptor, Roots, ServerTls, TokenFile, TokenSource, check_listen};
+use rangefinder_errors::{Code, Coded};
+use rangefinder_store::{Notice, Retention};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// How a service is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder that keeps everything.
+    pub data_dir: PathBuf,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file of the tokens.
+    pub tokens: PathBuf,
+    /// Certificates; `None` for no TLS.
+    pub tls: Option<ServerTls>,
+    /// Whether it may listen off loopback without TLS.
+    pub insecure: bool,
+    /// Folders below which models and data may be named by their path.
+    pub roots: Roots,
+    /// Limits of the engine.
+    pub engine: engine::Options,
+    /// Times of the server.
+    pub services: services::Options,
+    /// Which ended sweeps are kept.
+    pub retention: Retention,
+}
+
+/// Why a service cannot be started, or goes on no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Tokens, certificates or the address are not right.
+    #[error(transparent)]
+    Access(#[from] rangefinder_access::Error),
+    /// The store cannot be gone on with.
+    #[error(transparent)]
+    Restore(#[from] engine::RestoreError),
+    /// The address cannot be listened on.
+    #[error("--listen: the coordinator cannot listen on {address}: {source}; take another port, or stop what listens there")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system refuses signals.
+    #[error("the operating system refuses: {0}")]
+    System(#[from] io::Error),
+    /// A part that should run until the end has ended; this is a defect.
+    #[error("the {part} of the coordinator has ended unexpectedly: {cause}")]
+    Ended {
+        /// Which part.
+        part: &'static str,
+        /// How.
+        cause: String,
+    },
+}
+
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Access(error) => error.code(),
+            Self::Restore(error) => error.code(),
+            Self::Listen { .. } => Code::Listen,
+            Self::System(_) => Code::System,
+            Self::Ended { .. } => Code::Defect,
+        }
+    }
+}
+
+/// A service that is ready to run.
+#[derive(Debug)]
+pub struct Service {
+    options: Options,
+    engine: Engine,
+    handle: Handle,
+    tokens: TokenSource,
+    acceptor: Acceptor,
+    listener: TcpListener,
+}
+
+impl Service {
+    /// Checks everything and opens the folder, the files and the port. Needs tokio's runtime, and
+    /// blocks for as long as the store takes to be read.
+    ///
+    /// # Errors
+    /// What is wrong, before anything is done.
+    pub async fn open(options: Options) -> Result<(Self, Vec<Notice>), Error> {
+        check_listen(options.listen, options.tls.is_some(), options.insecure)?;
+        let acceptor = match options.tls.clone() {
+            Some(files) => Acceptor::tls(files)?,
+            None => Acceptor::plain(),
+        };
+        let tokens = TokenSource::open(TokenFile::new(&options.tokens))?;
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(|source| Error::Listen {
+                address: options.listen,
+                source,
+            })?;
+        let (engine_options, folder) = (options.engine.clone(), options.data_dir.clone());
+        let opened =
+            tokio::task::spawn_blocking(move || Engine::open(engine_options, &folder)).await;
+        let (engine, handle, notices) = opened.map_err(|error| Error::Ended {
+            part: "store",
+            cause: error.to_string(),
+        })??;
+        let service = Self {
+            options,
+            engine,
+            handle,
+            tokens,
+            acceptor,
+            listener,
+        };
+        Ok((service, notices))
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Runs until `shutdown`: then grants nothing more, writes all that was decided, and ends;
+    /// workers keep what they have and come back to the service that is started next.
+    ///
+    /// # Errors
+    /// When a part of it ends that should not.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+        let Self {
+            options,
+            engine,
+            handle,
+            tokens,
+            acceptor,
+            listener,
+        } = self;
+        let stop_engine = CancellationToken::new();
+        let mut engine = tokio::spawn(engine.run(stop_engine.clone()));
+        let reloading = tokio::spawn(reload(tokens.clone(), acceptor.clone()));
+        let clients = Catalogue::of(handle.clone()).map(|catalogue| Clients {
+            catalogue,
+            roots: options.roots.clone(),
+        });
+        let keeping = clients.as_ref().map(|clients| {
+            let catalogue = clients.catalogue.clone();
+            tokio::spawn(keep::forever(catalogue, options.retention))
+        });
+        let server = Server {
+            engine: handle,
+            tokens,
+            acceptor,
+            clients,
+            options: options.services,
+        };
+        let stop_server = CancellationToken::new();
+        let mut serving = tokio::spawn(services::serve(listener, server, stop_server.clone()));
+        let ended = |part, cause: String| Err(Error::Ended { part, cause });
+        let result = tokio::select! {
+            () = shutdown.cancelled() => Ok(()),
+            end = &mut engine => ended("engine", format!("{end:?}")),
+            end = &mut serving => ended("server", format!("{end:?}")),
+        };
+        reloading.abort();
+        if let Some(keeping) = keeping {
+            keeping.abort();
+        }
+        // The engine first: it has the last word on every stream.
+        stop_engine.cancel();
+        if result.is_ok()
+            && let Err(error) = engine.await
+        {
+            tracing::error!(%error, "the engine ended badly");
+        }
+        stop_server.cancel();
+        if !serving.is_finished()
+            && let Err(error) = serving.await
+        {
+            tracing::error!(%error, "the server ended badly");
+        }
+        result
+    }
+}
+
+/// Reads tokens and certificates again at each SIGHUP; what is broken leaves the last good ones.
+async fn reload(tokens: TokenSource, acceptor: Acceptor) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while hangups.recv().await.is_some() {
+        for reloaded in [tokens.reload(), acceptor.reload()] {
+            if let Err(error) = reloaded {
+                tracing::warn!(code = %error.code(), "not reloaded: {error}");
+            }
+        }
+        tracing::info!("tokens and certificates were read again");
+    }
+}
