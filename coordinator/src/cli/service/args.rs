@@ -95,9 +95,6 @@ pub(in crate::cli) struct ServeArgs {
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = LogFormat::Text, help_heading = "Logs")]
     pub(in crate::cli) log_format: LogFormat,
-    /// OTLP endpoint (gRPC) that traces are sent to, such as http://127.0.0.1:4317; by default none.
-    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", help_heading = "Logs")]
-    pub(in crate::cli) otlp_endpoint: Option<String>,
 }
 
 /// How log lines look.

@@ -9,7 +9,7 @@ use crate::cli::{no_runtime, runtime};
 use crate::serve::{Options, Service};
 use crate::{engine, exit, services};
 use rangefinder_access::{Roots, ServerTls};
-use rangefinder_errors::{Code, Coded as _};
+use rangefinder_errors::Code;
 use rangefinder_report::terminal;
 use rangefinder_sweep::state;
 use tokio_util::sync::CancellationToken;

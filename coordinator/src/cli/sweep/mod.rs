@@ -13,7 +13,6 @@ use crate::record::{Creation, OneShot};
 use crate::run::{Finished, Start, Told};
 use crate::{devices, engine, exit, run};
 use rangefinder_config::{Device, manual, placement};
-use rangefinder_errors::Code;
 use rangefinder_report::terminal;
 use std::ffi::OsString;
 use std::path::PathBuf;
