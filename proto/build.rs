@@ -11,7 +11,12 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{FieldDescriptorProto, FileDescriptorSet};
 use std::error::Error;
 
-const FILES: [&str; 2] = ["rangefinder/v1/sweep.proto", "rangefinder/v1/worker.proto"];
+const FILES: [&str; 4] = [
+    "rangefinder/v1/artifact_service.proto",
+    "rangefinder/v1/sweep.proto",
+    "rangefinder/v1/sweep_service.proto",
+    "rangefinder/v1/worker.proto",
+];
 const SPEC: &str = "rangefinder.v1.SweepSpec";
 
 /// Flags that may stand alone for `true`.
