@@ -154,6 +154,31 @@ async fn a_server_of_another_authority_is_refused() {
     assert_eq!(service.calls(), []);
 }
 
+/// Runs itself in a process whose system trusts our authority.
+#[tokio::test]
+async fn without_a_file_the_authorities_of_the_system_are_trusted() {
+    const SERVER: &str = "RANGEFINDER_TEST_TLS_SERVER";
+    if let Ok(uri) = std::env::var(SERVER) {
+        let channel = connect(&uri, &ClientTls::default()).await.unwrap();
+        check(channel).await.unwrap();
+        return;
+    }
+    let (folder, _) = pki();
+    let service = serve(Acceptor::tls(server(&folder)).unwrap()).await;
+    let output = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "without_a_file_the_authorities_of_the_system_are_trusted",
+        ])
+        .env(SERVER, service.uri("https"))
+        .env("SSL_CERT_FILE", folder.path("ca.pem"))
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(service.calls().len(), 1);
+}
+
 #[tokio::test]
 async fn plaintext_is_refused_where_there_is_tls() {
     let (folder, _) = pki();
@@ -173,11 +198,11 @@ async fn plaintext_is_refused_where_there_is_tls() {
     let client = tokio::spawn(async move {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut tcp = TcpStream::connect(address).await.unwrap();
-        tcp.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            .await
-            .unwrap();
+        // More than is read before it is clear that this is no TLS.
+        let request = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".repeat(1000);
+        tcp.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        tcp.read_to_end(&mut answer).await.unwrap();
+        tcp.read_to_end(&mut answer).await.unwrap(); // Not reset, so that it is heard.
         answer
     });
     let (tcp, _) = listener.accept().await.unwrap();
@@ -387,7 +412,9 @@ async fn who_says_nothing_is_sent_away_in_time() {
         .await
         .unwrap();
     let (tcp, _) = listener.accept().await.unwrap();
+    let start = tokio::time::Instant::now();
     let error = acceptor.accept(tcp).await.unwrap_err();
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
     assert_eq!(error.code, Code::TlsHandshake);
     assert!(error.message.contains("within 10 s"), "{error}");
     drop(silent);

@@ -316,6 +316,26 @@ fn secrets_are_in_no_debug_text_and_no_message() {
     }
 }
 
+/// Version 1 of the file, as the first release wrote it: every later one reads it.
+#[test]
+fn a_file_of_version_1_is_read_and_written_back_as_it_was() {
+    let (_folder, file) = file();
+    let frozen = include_str!("fixtures/tokens-v1.json");
+    fs::write(file.path(), frozen).unwrap();
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).unwrap();
+    let tokens = file.load().unwrap();
+    let token = format!("rf_client_00a1b2c3d4e5_{}", "0123456789abcdef".repeat(4));
+    let alice = tokens.authenticate(&token, at(0)).unwrap();
+    assert_eq!(alice.name, "alice@example");
+    let roles: Vec<_> = tokens.list().iter().map(|token| token.role).collect();
+    assert_eq!(roles, [Role::Client, Role::Worker, Role::Admin]);
+    let expires = tokens.list()[1].expires.unwrap();
+    assert_eq!(expires.to_string(), "2027-01-03T00:00:00Z");
+    // What is revoked stays so, and all else as it is.
+    assert_eq!(file.revoke("root").unwrap()[0].id.as_str(), "aabbccddeeff");
+    assert_eq!(fs::read_to_string(file.path()).unwrap(), frozen);
+}
+
 #[test]
 fn tokens_in_memory_serve_one_sweep() {
     let mut tokens = Tokens::default();
