@@ -2,13 +2,16 @@
 //!
 //! - [`Credential`]: who may call. Checked before any service sees a call.
 //! - [`WorkerStreams`]: the streams of the workers.
+//! - [`Artifacts`]: models and data that clients upload and workers download.
 //! - `status`: how errors become gRPC statuses, in one place.
 //! - [`serve`]: all of them on one listener, with the standard health service.
 
+mod artifacts;
 mod credential;
 mod status;
 mod worker;
 
+pub use artifacts::{Artifacts, CHUNK_BYTES, TransferLimits, sees_as};
 pub use credential::Credential;
 pub use worker::WorkerStreams;
 

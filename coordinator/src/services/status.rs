@@ -1,7 +1,9 @@
 //! How errors become gRPC statuses: code, message, and `google.rpc.ErrorInfo` for programs.
 
+use super::artifacts::ArtifactRefusal;
 use crate::engine::{self, Closed};
 use crate::wire;
+use rangefinder_errors::Coded as _;
 use rangefinder_proto::PROTOCOL_VERSION;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -32,6 +34,8 @@ pub(super) enum Refusal {
     Closed(Closed),
     #[error(transparent)]
     Engine(engine::Error),
+    #[error(transparent)]
+    Artifact(ArtifactRefusal),
 }
 
 /// The one mapping.
@@ -48,7 +52,12 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
         Refusal::Engine(engine::Error::Stopped) => (Code::Unavailable, "STOPPED"),
         Refusal::Engine(engine::Error::SweepExists(_)) => (Code::AlreadyExists, "SWEEP_EXISTS"),
         Refusal::Engine(engine::Error::UnknownSweep(_)) => (Code::NotFound, "UNKNOWN_SWEEP"),
+        Refusal::Artifact(refusal) => refusal.classify(),
     };
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    let mut metadata = HashMap::new();
+    if let Refusal::Artifact(refusal) = refusal {
+        metadata.insert("code".to_owned(), refusal.code().to_string());
+    }
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
     Status::with_error_details(code, refusal.to_string(), details)
 }
