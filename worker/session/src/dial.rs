@@ -4,6 +4,7 @@
 use crate::error::OptionsError;
 use crate::options::Options;
 use std::error::Error as _;
+use tonic::Status;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 
@@ -37,6 +38,15 @@ pub(crate) async fn dial(options: &Options) -> Result<Dialed, String> {
         channel,
         authorization,
     })
+}
+
+/// What a call failed with, for people. Where the certificate is refused by the other side, that
+/// comes with the first call and not with the connection.
+pub(crate) fn words(status: &Status) -> String {
+    rangefinder_access::explain(status).map_or_else(
+        || format!("{}: {}", status.code(), status.message()),
+        |error| error.to_string(),
+    )
 }
 
 /// The cause behind all causes: "transport error" alone helps nobody.

@@ -1,6 +1,6 @@
 //! One connection to the coordinator.
 
-use crate::dial::dial;
+use crate::dial::{dial, words};
 use crate::error::Error;
 use crate::options::Options;
 use crate::turn::Closed;
@@ -154,7 +154,7 @@ fn classify(options: &Options, status: &Status) -> Closed {
             version: rangefinder_proto::PROTOCOL_VERSION,
             message,
         }),
-        code => Closed::Lost(format!("{code}: {message}")),
+        _ => Closed::Lost(words(status)),
     }
 }
 

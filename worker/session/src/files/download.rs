@@ -1,7 +1,7 @@
 //! An artifact from the coordinator into the worker's cache.
 
 use super::{Progress, cache_failure, mistake};
-use crate::dial::{Dialed, dial};
+use crate::dial::{Dialed, dial, words};
 use crate::options::Options;
 use crate::trainer::Failure;
 use crate::work::worker_failure;
@@ -307,7 +307,7 @@ impl Download<'_> {
 
 /// Whether it is of use to ask again after `status`.
 fn refused(status: &Status) -> Interrupted {
-    let message = format!("{}: {}", status.code(), status.message());
+    let message = words(status);
     match status.code() {
         tonic::Code::NotFound => Interrupted::For(Problem::Mistake(
             Code::NoSuchArtifact,

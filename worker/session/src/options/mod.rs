@@ -225,8 +225,8 @@ impl Options {
         if let Some(value) = lookup(STUCK_SECONDS) {
             options.timing.stuck = parse::seconds(STUCK_SECONDS, &value)?;
         }
-        options.files = files::read(&lookup)?;
-        options.tls = tls(&lookup)?;
+        options.files = files::read(lookup)?;
+        options.tls = tls(lookup)?;
         // Files that do not fit are found now, and not when the coordinator is first called.
         let endpoint = Endpoint::from(options.coordinator.clone());
         options
