@@ -138,7 +138,7 @@ impl ArtifactStore {
             hasher: Hasher::default(),
             size_bytes,
             received_bytes,
-            reservation: Reservation::default(),
+            reservation: None,
         };
         if offset_bytes != received_bytes || received_bytes > size_bytes {
             return Err(Error::Offset {
@@ -149,7 +149,8 @@ impl ArtifactStore {
         }
         let missing_bytes = size_bytes - received_bytes;
         self.make_room(&guard, digest, size_bytes, missing_bytes)?;
-        upload.reservation = Reservation::new(&self.reserved, missing_bytes);
+        let reservation = Reservation::new(&self.reserved, &upload.path, size_bytes);
+        upload.reservation = Some(reservation);
         drop(guard);
         upload.hasher = hash(&mut upload.file, &upload.path)?;
         Ok(upload)
@@ -220,9 +221,12 @@ impl ArtifactStore {
         needed_bytes: u64,
     ) -> Result<(), Error> {
         let limit_bytes = self.limits.max_total_bytes;
-        let entries = self.folder.entries()?;
+        let mut entries = self.folder.entries()?;
+        for entry in &mut entries {
+            entry.bytes = self.reserved.bytes(&entry.path).unwrap_or(entry.bytes);
+        }
         let total = |entries: &[Entry]| entries.iter().map(|entry| entry.bytes).sum::<u64>();
-        let all = total(&entries).saturating_add(self.reserved.bytes());
+        let all = total(&entries);
         let fits = |bytes: u64, files: usize| {
             bytes.saturating_add(needed_bytes) <= limit_bytes && files <= self.limits.max_files
         };

@@ -4,11 +4,11 @@ use crate::digest::Hasher;
 use crate::entry::Note;
 use crate::folder::{open_private, remove_if_there};
 use crate::{ArtifactStore, Digest, Error, Pin};
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An upload under way. Nobody else uploads the same artifact for the same owner meanwhile. When it
 /// is dropped, what has arrived stays for the next one, except what a crash of the machine takes:
@@ -19,13 +19,14 @@ pub struct Upload {
     pub(crate) digest: Digest,
     pub(crate) owner: Option<String>,
     pub(crate) path: PathBuf,
+    /// Ends before the lock on the file does: the next upload has its own.
+    pub(crate) reservation: Option<Reservation>,
     /// Locked for this upload alone, and standing at its end.
     pub(crate) file: File,
     /// Of all bytes that have arrived, those of earlier uploads included.
     pub(crate) hasher: Hasher,
     pub(crate) size_bytes: u64,
     pub(crate) received_bytes: u64,
-    pub(crate) reservation: Reservation,
 }
 
 impl Upload {
@@ -60,7 +61,6 @@ impl Upload {
         }
         self.hasher.update(chunk);
         self.received_bytes = received_bytes;
-        self.reservation.give_back(bytes);
         Ok(())
     }
 
@@ -87,6 +87,7 @@ impl Upload {
         let folder = self.store.folder().clone();
         let actual = std::mem::take(&mut self.hasher).finish();
         let guard = folder.guard()?;
+        drop(self.reservation.take());
         if actual != self.digest {
             remove_if_there(&self.path)?;
             return Err(Error::WrongDigest {
@@ -138,6 +139,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
+        drop(self.reservation.take());
         // A file of no bytes is of no use to a later upload. It is locked, so it is ours.
         if self.received_bytes == 0 && self.size_bytes > 0 {
             let _it_is_small = remove_if_there(&self.path);
@@ -145,42 +147,42 @@ impl Drop for Upload {
     }
 }
 
-/// Bytes that uploads of this process have yet to bring.
+/// Files that uploads of this process are writing, with the bytes that they will have: room that
+/// nobody else gets.
 #[derive(Debug, Default)]
-pub(crate) struct Reserved(AtomicU64);
+pub(crate) struct Reserved(Mutex<HashMap<PathBuf, u64>>);
 
 impl Reserved {
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// Bytes that a file will have, if it is being written.
+    pub(crate) fn bytes(&self, path: &Path) -> Option<u64> {
+        self.lock().get(path).copied()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, u64>> {
+        // Nothing panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What one upload has yet to bring: room that nobody else gets.
-#[derive(Debug, Default)]
+/// The room of one upload.
+#[derive(Debug)]
 pub(crate) struct Reservation {
     reserved: Arc<Reserved>,
-    bytes: u64,
+    path: PathBuf,
 }
 
 impl Reservation {
-    pub(crate) fn new(reserved: &Arc<Reserved>, bytes: u64) -> Self {
-        reserved.0.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn new(reserved: &Arc<Reserved>, path: &Path, bytes: u64) -> Self {
+        reserved.lock().insert(path.to_owned(), bytes);
         Self {
             reserved: Arc::clone(reserved),
-            bytes,
+            path: path.to_owned(),
         }
-    }
-
-    /// So many bytes have arrived, and count as those of their file.
-    fn give_back(&mut self, bytes: u64) {
-        let bytes = bytes.min(self.bytes);
-        self.bytes -= bytes;
-        self.reserved.0.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.give_back(self.bytes);
+        self.reserved.lock().remove(&self.path);
     }
 }

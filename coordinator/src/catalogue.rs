@@ -3,6 +3,7 @@
 
 use crate::engine::{self, Created, Handle, NewSweep, Subscription};
 use crate::record::{self, Creation, Progress, Summary, Unreadable};
+use rangefinder_errors::{Code, Coded};
 use rangefinder_report::SweepDocument;
 use rangefinder_store::{ACTIVE, Filter, Position, Reader, Retention};
 use rangefinder_sweep::event::SweepEvent;
@@ -22,6 +23,15 @@ pub enum Error {
     /// The store cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+}
+
+impl Coded for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Engine(_) => Code::Defect,
+            Self::Unreadable(error) => error.code(),
+        }
+    }
 }
 
 impl From<rangefinder_store::Error> for Error {

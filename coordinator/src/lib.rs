@@ -10,7 +10,7 @@
 //! - [`services`]: gRPC: credentials, streams of workers, health.
 //! - [`wire`]: between messages and values.
 //! - [`engine`]: the actor that owns the state machine of `rangefinder-sweep`.
-//! - [`catalogue`]: all sweeps of a service, running and ended.
+//! - [`catalogue`]: all sweeps of a service, running and ended. [`pins`]: the artifacts that they need.
 //! - [`record`]: what is kept of a sweep, and what is made of it when it has ended.
 
 pub mod catalogue;
@@ -20,6 +20,7 @@ pub mod devices;
 pub mod engine;
 pub mod exit;
 pub mod launch;
+pub mod pins;
 pub mod record;
 pub mod run;
 pub mod serve;

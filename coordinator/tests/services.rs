@@ -8,7 +8,8 @@
 )]
 
 use rangefinder_coordinator::engine::{self, Engine, Handle};
-use rangefinder_coordinator::services::{self, Credential};
+use rangefinder_access::{Acceptor, Role, Secret, TokenSource, Tokens};
+use rangefinder_coordinator::services::{self, Server};
 use rangefinder_proto::v1::connect_request::Message;
 use rangefinder_proto::v1::connect_response::Message as Answer;
 use rangefinder_proto::v1::worker_service_client::WorkerServiceClient;
@@ -25,6 +26,10 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
 
+/// The token of a worker.
+const RIGHT: &str = "the-right-token-of-a-worker";
+/// That of a client.
+const CLIENTS: &str = "the-right-token-of-a-client";
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A coordinator without sweeps.
@@ -39,15 +44,25 @@ impl Coordinator {
     async fn start(hello_deadline: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let (engine, handle) = Engine::new(engine::Options::default());
+        let (engine, handle) = Engine::volatile(engine::Options::default());
         let stop = CancellationToken::new();
         tokio::spawn(engine.run(stop.clone()));
         let options = services::Options {
             hello_deadline,
             ..services::Options::default()
         };
-        let credential = Credential::new("right");
-        let serving = services::serve(listener, handle.clone(), credential, options, stop.clone());
+        let mut tokens = Tokens::default();
+        let now = jiff::Timestamp::now();
+        tokens.take(Role::Worker, "w", &Secret::new(RIGHT), now).unwrap();
+        tokens.take(Role::Client, "c", &Secret::new(CLIENTS), now).unwrap();
+        let server = Server {
+            engine: handle.clone(),
+            tokens: TokenSource::fixed(tokens),
+            acceptor: Acceptor::plain(),
+            clients: None,
+            options,
+        };
+        let serving = services::serve(listener, server, stop.clone());
         Self {
             address,
             engine: handle,
@@ -126,7 +141,7 @@ fn reason(status: &Status) -> String {
 #[tokio::test]
 async fn a_worker_with_the_credential_is_welcomed() {
     let coordinator = Coordinator::start(DEADLINE).await;
-    let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let opened = coordinator.open(Some(RIGHT), Some(hello(PROTOCOL_VERSION)));
     let (_sender, mut stream) = opened.await.unwrap();
     let Some(Answer::Welcome(welcome)) = next(&mut stream).await.unwrap() else {
         panic!("expected Welcome first");
@@ -156,7 +171,7 @@ async fn no_call_gets_in_without_the_credential_not_even_to_ask_for_health() {
     };
     let status = health.check(authorized(question.clone(), None)).await;
     assert_eq!(status.unwrap_err().code(), Code::Unauthenticated);
-    let answer = health.check(authorized(question, Some("right"))).await;
+    let answer = health.check(authorized(question, Some(RIGHT))).await;
     assert_eq!(
         answer.unwrap().into_inner().status(),
         ServingStatus::Serving
@@ -166,7 +181,7 @@ async fn no_call_gets_in_without_the_credential_not_even_to_ask_for_health() {
 #[tokio::test]
 async fn another_protocol_version_is_refused_with_both_versions_named() {
     let coordinator = Coordinator::start(DEADLINE).await;
-    let status = coordinator.refusal(Some("right"), Some(hello(7))).await;
+    let status = coordinator.refusal(Some(RIGHT), Some(hello(7))).await;
     assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
     assert_eq!(reason(&status), "PROTOCOL_VERSION");
     assert!(status.message().contains("version 7"), "{status}");
@@ -178,11 +193,11 @@ async fn another_protocol_version_is_refused_with_both_versions_named() {
 async fn a_stream_that_does_not_say_hello_first_is_refused() {
     let coordinator = Coordinator::start(Duration::from_millis(50)).await;
     let heartbeat = Message::Heartbeat(v1::Heartbeat::default());
-    let status = coordinator.refusal(Some("right"), Some(heartbeat)).await;
+    let status = coordinator.refusal(Some(RIGHT), Some(heartbeat)).await;
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
     assert!(status.message().contains("Hello"), "{status}");
 
-    let status = coordinator.refusal(Some("right"), None).await;
+    let status = coordinator.refusal(Some(RIGHT), None).await;
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
     assert_eq!(reason(&status), "NO_HELLO");
 }
@@ -208,7 +223,7 @@ async fn a_newer_stream_ends_the_older_one_and_says_whether_it_is_another_proces
             incarnation,
             ..hello
         };
-        coordinator.open(Some("right"), Some(Message::Hello(hello)))
+        coordinator.open(Some(RIGHT), Some(Message::Hello(hello)))
     };
     let (_first, first) = open(1).await.unwrap();
     let (_second, second) = open(1).await.unwrap();
@@ -231,7 +246,7 @@ async fn a_newer_stream_ends_the_older_one_and_says_whether_it_is_another_proces
 #[tokio::test]
 async fn a_message_that_means_nothing_ends_its_stream_and_no_other() {
     let coordinator = Coordinator::start(DEADLINE).await;
-    let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let opened = coordinator.open(Some(RIGHT), Some(hello(PROTOCOL_VERSION)));
     let (sender, stream) = opened.await.unwrap();
     sender
         .send(v1::ConnectRequest { message: None })
@@ -239,7 +254,7 @@ async fn a_message_that_means_nothing_ends_its_stream_and_no_other() {
         .unwrap();
     let status = ending(stream).await;
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
-    let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let opened = coordinator.open(Some(RIGHT), Some(hello(PROTOCOL_VERSION)));
     let (_sender, mut stream) = opened.await.unwrap();
     assert!(matches!(
         next(&mut stream).await,
@@ -250,7 +265,7 @@ async fn a_message_that_means_nothing_ends_its_stream_and_no_other() {
 #[tokio::test]
 async fn a_shutdown_drains_the_workers_and_does_not_wait_for_those_that_stay() {
     let coordinator = Coordinator::start(DEADLINE).await;
-    let opened = coordinator.open(Some("right"), Some(hello(PROTOCOL_VERSION)));
+    let opened = coordinator.open(Some(RIGHT), Some(hello(PROTOCOL_VERSION)));
     let (_sender, mut stream) = opened.await.unwrap();
     coordinator.stop.cancel();
     let mut last = None;

@@ -148,6 +148,8 @@ catalogue! {
         Replaced = 607 [1], "Another process has joined under the worker's name.", "Give each worker a `RANGEFINDER_WORKER_ID` of its own.";
         Unreachable = 608 [1], "No coordinator answers.", "Check that it runs, and that `RANGEFINDER_COORDINATOR` is its address.";
         Stuck = 609 [1], "The trainer does not come back from a step that it was told to stop.", "Start the worker again; the coordinator does so by itself.";
+        Download = 610 [1], "A worker cannot download an artifact from its coordinator.", "Do what its reason says: check the network between the two; what has arrived is kept for the next try.";
+        WorkerCache = 611 [1], "A worker's cache of artifacts does not do: there is no place for it, no right to write there, or too little room.", "Set `RANGEFINDER_CACHE_DIR` to a folder that the worker may write, and `RANGEFINDER_CACHE_BYTES` to what its sweeps need together.";
     }
     Files, "Files, and curves from elsewhere" {
         NoSuchFile = 701 [2], "There is no file of that name.", "Check the path; it is relative to the current folder.";

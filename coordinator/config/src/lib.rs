@@ -1,7 +1,7 @@
 //! What a sweep is asked to be.
 //!
 //! - [`fields`]: the fields of the specification, as its definition lists them.
-//! - [`mod@file`]: configuration files; flags over them.
+//! - [`mod@file`]: configuration files; flags over them. [`files`]: the fields that name files.
 //! - [`hparams`]: hyperparameter files, into which the learning rate is written.
 //! - [`manual`]: the whole configuration with its comments.
 //! - [`names`]: the names that people may write, and the nearest to what they wrote.
@@ -13,6 +13,7 @@
 
 pub mod fields;
 pub mod file;
+pub mod files;
 pub mod hparams;
 pub mod manual;
 pub mod names;

@@ -56,21 +56,37 @@ fn hello(name: &str) -> Hello {
 }
 
 fn running(options: Options) -> (Handle, CancellationToken, JoinHandle<()>) {
-    let (engine, handle) = Engine::new(options);
+    let (engine, handle) = Engine::volatile(options);
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(engine.run(shutdown.clone()));
     (handle, shutdown, task)
 }
 
 async fn create(handle: &Handle) -> Subscription {
-    handle
-        .create(sweep(), request(), v1::TrainerSpec::default())
-        .await
-        .unwrap()
+    handle.create(new_sweep()).await.unwrap();
+    handle.subscribe(sweep(), 1).await.unwrap()
+}
+
+fn new_sweep() -> NewSweep {
+    NewSweep {
+        id: sweep(),
+        owner: "ann".to_owned(),
+        request_id: String::new(),
+        creation: Creation {
+            format: 1,
+            name: String::new(),
+            workers: 1,
+            created_ms: 0,
+            spec: v1::SweepSpec::default(),
+            request: request(),
+            trainer: v1::TrainerSpec::default(),
+            one_shot: None,
+        },
+    }
 }
 
 async fn ending(mut events: Subscription) -> Option<Outcome> {
-    while let Some(event) = events.next().await {
+    while let Some(event) = events.next().await.unwrap() {
         if let Happening::Ended { outcome } = &event.happening {
             return Some(outcome.clone());
         }
@@ -117,15 +133,15 @@ async fn whoever_subscribes_late_reads_the_same_events_from_the_first_on() {
     let (handle, shutdown, task) = running(Options::default());
     let mut early = create(&handle).await;
     handle.cancel(sweep()).await.unwrap();
-    let mut late = handle.subscribe(sweep()).await.unwrap();
+    let mut late = handle.subscribe(sweep(), 1).await.unwrap();
     shutdown.cancel();
     task.await.unwrap();
     let mut numbers = Vec::new();
-    while let Some(event) = early.next().await {
-        assert_eq!(late.next().await.as_ref(), Some(&event));
+    while let Some(event) = early.next().await.unwrap() {
+        assert_eq!(late.next().await.unwrap().as_ref(), Some(&event));
         numbers.push(event.number);
     }
-    assert_eq!(late.next().await, None);
+    assert_eq!(late.next().await.unwrap(), None);
     assert!(numbers.len() >= 2, "created and ended, got {numbers:?}");
     assert!((1..).zip(&numbers).all(|(count, number)| count == *number));
 }
@@ -229,10 +245,8 @@ async fn taken_and_unknown_names_are_errors() {
     let unknown = || Err(Error::UnknownSweep(sweep()));
     assert_eq!(handle.cancel(sweep()).await, unknown());
     assert_eq!(handle.result(sweep()).await.map(|_| ()), unknown());
-    assert_eq!(handle.subscribe(sweep()).await.map(|_| ()), unknown());
+    assert_eq!(handle.subscribe(sweep(), 1).await.map(|_| ()), unknown());
     let _events = create(&handle).await;
-    let again = handle
-        .create(sweep(), request(), v1::TrainerSpec::default())
-        .await;
+    let again = handle.create(new_sweep()).await;
     assert_eq!(again.map(|_| ()), Err(Error::SweepExists(sweep())));
 }

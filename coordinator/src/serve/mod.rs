@@ -9,6 +9,8 @@ use crate::catalogue::Catalogue;
 use crate::engine::{self, Engine, Handle};
 use crate::services::{self, Clients, Server};
 use rangefinder_access::{Acceptor, Roots, ServerTls, TokenFile, TokenSource, check_listen};
+use crate::pins::Pins;
+use rangefinder_artifacts::{ArtifactStore, Limits};
 use rangefinder_errors::{Code, Coded};
 use rangefinder_store::{Notice, Retention};
 use std::io;
@@ -17,6 +19,9 @@ use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// The folder of uploaded models and data in that of the service.
+const ARTIFACTS: &str = "artifacts";
 
 /// How a service is run.
 #[derive(Clone, Debug)]
@@ -37,6 +42,8 @@ pub struct Options {
     pub engine: engine::Options,
     /// Times of the server.
     pub services: services::Options,
+    /// Limits of uploaded models and data.
+    pub artifacts: Limits,
     /// Which ended sweeps are kept.
     pub retention: Retention,
 }
@@ -50,6 +57,12 @@ pub enum Error {
     /// The store cannot be gone on with.
     #[error(transparent)]
     Restore(#[from] engine::RestoreError),
+    /// The folder of artifacts cannot be used.
+    #[error(transparent)]
+    Artifacts(#[from] rangefinder_artifacts::Error),
+    /// The sweeps that are stored cannot be read.
+    #[error(transparent)]
+    Catalogue(#[from] crate::catalogue::Error),
     /// The address cannot be listened on.
     #[error("--listen: the coordinator cannot listen on {address}: {source}; take another port, or stop what listens there")]
     Listen {
@@ -76,6 +89,8 @@ impl Coded for Error {
         match self {
             Self::Access(error) => error.code(),
             Self::Restore(error) => error.code(),
+            Self::Artifacts(error) => error.code(),
+            Self::Catalogue(error) => error.code(),
             Self::Listen { .. } => Code::Listen,
             Self::System(_) => Code::System,
             Self::Ended { .. } => Code::Defect,
@@ -92,6 +107,7 @@ pub struct Service {
     tokens: TokenSource,
     acceptor: Acceptor,
     listener: TcpListener,
+    artifacts: ArtifactStore,
 }
 
 impl Service {
@@ -120,6 +136,7 @@ impl Service {
             part: "store",
             cause: error.to_string(),
         })??;
+        let artifacts = ArtifactStore::open(&options.data_dir.join(ARTIFACTS), options.artifacts)?;
         let service = Self {
             options,
             engine,
@@ -127,6 +144,7 @@ impl Service {
             tokens,
             acceptor,
             listener,
+            artifacts,
         };
         Ok((service, notices))
     }
@@ -152,17 +170,29 @@ impl Service {
             tokens,
             acceptor,
             listener,
+            artifacts,
         } = self;
         let stop_engine = CancellationToken::new();
         let mut engine = tokio::spawn(engine.run(stop_engine.clone()));
         let reloading = tokio::spawn(reload(tokens.clone(), acceptor.clone()));
-        let clients = Catalogue::of(handle.clone()).map(|catalogue| Clients {
-            catalogue,
-            roots: options.roots.clone(),
-        });
-        let keeping = clients.as_ref().map(|clients| {
-            let catalogue = clients.catalogue.clone();
-            tokio::spawn(keep::forever(catalogue, options.retention))
+        let clients = match Catalogue::of(handle.clone()) {
+            Some(catalogue) => {
+                let pins = Pins::restore(&catalogue, &artifacts).await?;
+                Some(Clients {
+                    catalogue,
+                    roots: options.roots,
+                    artifacts,
+                    pins,
+                })
+            }
+            None => None,
+        };
+        let keeping = clients.clone().map(|clients| {
+            tokio::spawn(keep::forever(
+                clients.catalogue,
+                clients.pins,
+                options.retention,
+            ))
         });
         let server = Server {
             engine: handle,

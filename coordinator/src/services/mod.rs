@@ -3,22 +3,27 @@
 //! - [`Server`], [`serve`]: all of it.
 //! - `auth`: who may call. Checked before any service sees a call.
 //! - [`WorkerStreams`]: the streams of the workers.
-//! - [`Sweeps`]: what clients ask. `artifacts`: models and data.
+//! - [`Sweeps`]: what clients ask. [`Artifacts`]: models and data that they upload and workers download.
 //! - `http`: whether the process lives and does its work, for what has no gRPC.
 //! - `status`: how errors become gRPC statuses, in one place.
 
+mod artifacts;
 mod auth;
 mod http;
 mod status;
 mod sweeps;
 mod worker;
 
+pub use artifacts::{Artifacts, CHUNK_BYTES, TransferLimits, sees_as};
 pub use sweeps::Sweeps;
 pub use worker::WorkerStreams;
 
 use crate::catalogue::Catalogue;
 use crate::engine::Handle;
+use crate::pins::Pins;
 use rangefinder_access::{Acceptor, Roots, TokenSource};
+use rangefinder_artifacts::ArtifactStore;
+use rangefinder_proto::v1::artifact_service_server::ArtifactServiceServer;
 use rangefinder_proto::v1::sweep_service_server::SweepServiceServer;
 use rangefinder_proto::v1::worker_service_server::WorkerServiceServer;
 use std::time::Duration;
@@ -83,6 +88,10 @@ pub struct Clients {
     pub catalogue: Catalogue,
     /// Folders below which models and data may be named by their path.
     pub roots: Roots,
+    /// Models and data that were uploaded.
+    pub artifacts: ArtifactStore,
+    /// Those that active sweeps need.
+    pub pins: Pins,
 }
 
 /// Serves until `shutdown`, then lets streams end, but not for longer than their deadline.
@@ -110,13 +119,18 @@ pub async fn serve(
         .set_serving::<WorkerServiceServer<WorkerStreams>>()
         .await;
     let mut routes = Routes::new(health).add_service(workers);
-    if let Some(Clients { catalogue, roots }) = clients {
+    if let Some(clients) = clients {
+        let artifacts = Artifacts::new(clients.artifacts.clone(), TransferLimits::default());
+        reporter
+            .set_serving::<ArtifactServiceServer<Artifacts>>()
+            .await;
+        routes = routes.add_service(artifacts.into_server());
         reporter.set_serving::<SweepServiceServer<Sweeps>>().await;
-        let sweeps = SweepServiceServer::new(Sweeps::new(catalogue, tokens.clone(), roots))
+        let sweeps = SweepServiceServer::new(Sweeps::new(clients, tokens.clone()))
             .max_decoding_message_size(MAX_CLIENT_REQUEST_BYTES)
             .max_encoding_message_size(MAX_CLIENT_RESPONSE_BYTES);
         routes = routes.add_service(sweeps);
-        for reflection in reflection() {
+        if let Some(reflection) = reflection() {
             routes = routes.add_service(reflection);
         }
     }

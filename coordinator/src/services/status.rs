@@ -1,5 +1,6 @@
 //! How errors become gRPC statuses: code, message, and `google.rpc.ErrorInfo` for programs.
 
+use super::artifacts::ArtifactRefusal;
 use super::sweeps::Field;
 use crate::engine::{self, Closed};
 use crate::record::Unreadable;
@@ -44,6 +45,8 @@ pub(super) enum Refusal {
     Closed(Closed),
     #[error(transparent)]
     Engine(#[from] engine::Error),
+    #[error(transparent)]
+    Artifact(ArtifactRefusal),
 }
 
 /// The one mapping.
@@ -75,6 +78,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
         ) => (Code::ResourceExhausted, "TOO_MANY_SWEEPS"),
         Refusal::Engine(engine::Error::StoreFailing(_)) => (Code::Unavailable, "STORE_FAILING"),
         Refusal::Engine(engine::Error::Defect(_)) => (Code::Internal, "DEFECT"),
+        Refusal::Artifact(refusal) => refusal.classify(),
     };
     let metadata = code_of(refusal)
         .map(|code| HashMap::from([("code".to_owned(), code.to_string())]))
@@ -93,6 +97,7 @@ fn code_of(refusal: &Refusal) -> Option<rangefinder_errors::Code> {
         Refusal::Denied(denied) => Some(denied.code()),
         Refusal::Fields(fields) => fields.first().map(|field| field.error.code),
         Refusal::Unreadable(error) => Some(error.code()),
+        Refusal::Artifact(refusal) => Some(refusal.code()),
         Refusal::Engine(engine::Error::StoreFailing(_)) => {
             Some(rangefinder_errors::Code::StoreFailing)
         }

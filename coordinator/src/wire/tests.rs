@@ -271,6 +271,7 @@ fn any_message() -> impl Strategy<Value = v1::ConnectRequest> {
             lease_token,
             progress,
             done,
+            ..v1::HeldLease::default()
         }),
         0..4,
     );
@@ -312,7 +313,10 @@ fn any_message() -> impl Strategy<Value = v1::ConnectRequest> {
             seconds_per_step: numbers[3],
             peak_memory_bytes: u64::MAX,
         })),
-        leases.prop_map(|leases| Message::Heartbeat(v1::Heartbeat { leases })),
+        leases.prop_map(|leases| Message::Heartbeat(v1::Heartbeat {
+            leases,
+            leaving: false,
+        })),
         (any::<u64>(), observations).prop_map(|(lease_token, observations)| {
             Message::Observations(v1::Observations {
                 lease_token,

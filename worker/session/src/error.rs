@@ -137,6 +137,9 @@ pub enum OptionsError {
         /// Why.
         source: io::Error,
     },
+    /// Certificates, or the folders that confine, make no sense.
+    #[error(transparent)]
+    Access(rangefinder_access::Error),
     /// There are two credentials.
     #[error("both RANGEFINDER_TOKEN and RANGEFINDER_TOKEN_FILE are set: unset one of them")]
     TwoCredentials,
@@ -149,6 +152,7 @@ impl Coded for OptionsError {
             Self::Invalid { .. } => Code::VariableInvalid,
             Self::Credential { .. } | Self::TwoCredentials => Code::CredentialMalformed,
             Self::TokenFile { .. } => Code::TokenFile,
+            Self::Access(error) => error.code(),
         }
     }
 }

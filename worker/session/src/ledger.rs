@@ -34,6 +34,8 @@ struct Lease {
     sent: usize,
     /// Steps run so far.
     progress: u64,
+    /// Bytes of artifacts that have arrived.
+    fetched_bytes: u64,
     outcome: Option<Outcome>,
     outcome_sent: bool,
     /// When to go back, unless an acknowledgement comes; `None` when nothing is in flight.
@@ -86,6 +88,7 @@ impl Ledger {
             kept: VecDeque::new(),
             sent: 0,
             progress: 0,
+            fetched_bytes: 0,
             outcome: None,
             outcome_sent: false,
             resend_at: None,
@@ -129,6 +132,13 @@ impl Ledger {
             lease.kept.push_back(*loss);
         }
         Ok(())
+    }
+
+    /// Records how many bytes of artifacts have arrived.
+    pub(crate) fn fetched(&mut self, token: u64, bytes: u64) {
+        if let Some(lease) = self.leases.get_mut(&token) {
+            lease.fetched_bytes = lease.fetched_bytes.max(bytes);
+        }
     }
 
     /// Records how the work ended; the first word counts.
@@ -208,6 +218,7 @@ impl Ledger {
                 lease_token: *token,
                 progress: lease.progress,
                 done: lease.outcome.is_some(),
+                fetched_bytes: lease.fetched_bytes,
             })
             .collect()
     }

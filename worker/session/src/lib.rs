@@ -9,11 +9,14 @@
 //!   held and what is not acknowledged. `work`: orders, checked. `pace`: jitter and back-off.
 //! - `runner`: the trainer's thread. `mailbox`: what it leaves for the session. `panics`: what
 //!   becomes of its panics.
-//! - `link`: one gRPC connection.
+//! - `dial`: reaching the coordinator. `link`: one stream with it.
+//! - `files`: the files that an order names, found or downloaded before the trainer hears of it.
 //! - [`shutdown`]: how a process learns that it should end.
 //! - `mock` (feature `mock`): a trainer of analytic losses that behaves as it is told to.
 
+mod dial;
 mod error;
+mod files;
 mod ledger;
 mod link;
 mod machine;
@@ -31,5 +34,5 @@ mod turn;
 mod work;
 
 pub use error::{End, Error, OptionsError};
-pub use options::{Credential, Options, Timing};
+pub use options::{Credential, Files, Options, Timing};
 pub use session::Session;

@@ -1,16 +1,15 @@
 //! One connection to the coordinator.
 
+use crate::dial::{dial, words};
 use crate::error::Error;
 use crate::options::Options;
 use crate::turn::Closed;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::worker_service_client::WorkerServiceClient;
-use std::error::Error as _;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
@@ -104,22 +103,16 @@ async fn talk(
     requests: mpsc::Receiver<v1::ConnectRequest>,
     events: &mpsc::Sender<LinkEvent>,
 ) -> Closed {
-    let timing = &options.timing;
-    let endpoint = Endpoint::from(options.coordinator.clone())
-        .connect_timeout(timing.connect)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(timing.keepalive_interval)
-        .keep_alive_timeout(timing.keepalive)
-        .keep_alive_while_idle(true);
-    let channel = match endpoint.connect().await {
-        Ok(channel) => channel,
-        Err(error) => return Closed::Lost(innermost(&error)),
+    let dialed = match dial(options).await {
+        Ok(dialed) => dialed,
+        Err(problem) => return Closed::Lost(problem),
     };
     let mut request = Request::new(ReceiverStream::new(requests));
     request
         .metadata_mut()
-        .insert("authorization", options.credential.header());
-    let mut client = WorkerServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        .insert("authorization", dialed.authorization);
+    let mut client =
+        WorkerServiceClient::new(dialed.channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let mut responses = match client.connect(request).await {
         Ok(response) => response.into_inner(),
         Err(status) => return classify(options, &status),
@@ -161,7 +154,7 @@ fn classify(options: &Options, status: &Status) -> Closed {
             version: rangefinder_proto::PROTOCOL_VERSION,
             message,
         }),
-        code => Closed::Lost(format!("{code}: {message}")),
+        _ => Closed::Lost(words(status)),
     }
 }
 
@@ -169,16 +162,4 @@ fn classify(options: &Options, status: &Status) -> Closed {
 fn reason(status: &Status) -> Option<String> {
     let details = status.check_error_details().ok()?;
     details.error_info().map(|info| info.reason.clone())
-}
-
-/// The cause behind all causes: "transport error" alone helps nobody.
-fn innermost(error: &tonic::transport::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    if error.source().is_none() {
-        return error.to_string();
-    }
-    cause.to_string()
 }

@@ -88,6 +88,7 @@ impl Machine {
                 memory_bytes: options.memory_bytes,
                 versions: options.versions.clone(),
                 leases: Vec::new(),
+                leaving: false,
             },
             coordinator: options.coordinator.to_string(),
             jitter: Jitter::new(options.incarnation),
@@ -174,6 +175,7 @@ impl Machine {
             self.heartbeat_due = false;
             Outgoing::Heartbeat(v1::Heartbeat {
                 leases: self.ledger.held(),
+                leaving: self.leaving.is_some(),
             })
         } else {
             let resend = self.resend();
@@ -268,7 +270,16 @@ impl Machine {
     }
 
     fn on_lost(&mut self, now: Duration, problem: String) {
-        tracing::debug!(problem, "the connection is gone");
+        if self.timing.reconnect == Timing::FOREVER && problem != self.last_problem {
+            // Nobody hears of it by the end of the process, for that does not come.
+            tracing::warn!(
+                problem,
+                coordinator = self.coordinator,
+                "no connection; trying on"
+            );
+        } else {
+            tracing::debug!(problem, "the connection is gone");
+        }
         self.last_problem = problem;
         self.heartbeat_due = false;
         self.phase = Phase::Waiting(now + self.backoff.pause(&mut self.jitter));
@@ -278,10 +289,14 @@ impl Machine {
         let Report {
             token,
             progress,
+            fetched_bytes,
             losses,
             ended,
         } = report;
         let wanted = matches!(&self.running, Some(running) if running.dropped.is_none());
+        if wanted {
+            self.ledger.fetched(token, fetched_bytes);
+        }
         if wanted && let Err(gap) = self.ledger.record(token, progress, &losses) {
             let message = format!(
                 "the trainer reported the loss of step {} where that of step {} was due",
@@ -315,6 +330,8 @@ impl Machine {
             hand_back_at: now + self.timing.drain,
             handed_back: false,
         });
+        // The coordinator hears of it at once, and gives it no more work.
+        self.heartbeat_due = matches!(self.phase, Phase::Connected(_));
         for (token, _) in std::mem::take(&mut self.queue) {
             self.ledger
                 .hand_back(token, "the worker is leaving".to_owned());
@@ -372,6 +389,7 @@ impl Machine {
             self.phase = Phase::Greeting(now + self.timing.welcome);
             actions.push(Action::Dial(Box::new(v1::Hello {
                 leases: self.ledger.held(),
+                leaving: self.leaving.is_some(),
                 ..self.hello.clone()
             })));
         }
@@ -449,7 +467,7 @@ impl Machine {
         } else {
             self.timing.reconnect.max(self.lease)
         };
-        self.last_contact + patience
+        self.last_contact.saturating_add(patience)
     }
 
     /// When a trainer that does not leave what it was told to stop counts as stuck: only a new

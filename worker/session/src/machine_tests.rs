@@ -69,9 +69,91 @@ fn run_out(machine: &mut Machine) -> (Duration, Result<End, Error>) {
 
 #[test]
 fn without_a_coordinator_and_a_lease_it_gives_up_after_the_time_it_was_given() {
-    let (now, result) = run_out(&mut machine());
-    assert_eq!(now, Timing::default().reconnect);
+    let mut machine = machine();
+    machine.timing.reconnect = Duration::from_secs(60);
+    let (now, result) = run_out(&mut machine);
+    assert_eq!(now, Duration::from_secs(60));
     assert!(matches!(result, Err(Error::Unreachable { .. })));
+}
+
+#[test]
+fn a_worker_of_a_service_never_gives_up() {
+    let mut machine = machine();
+    assert_eq!(machine.timing.reconnect, Timing::FOREVER);
+    let year = Duration::from_secs(365 * 24 * 3600);
+    let mut now = Duration::ZERO;
+    for attempt in 0..1000 {
+        now = now.max(machine.next_deadline()) + year / 1000;
+        let actions = machine.handle(now, Input::Tick);
+        assert!(matches!(actions[..], [Action::Dial(_)]), "{attempt}");
+        machine.handle(now, lost());
+    }
+}
+
+#[test]
+fn what_was_finished_while_leaving_is_said_over_a_new_connection() {
+    let mut machine = connected();
+    let now = Duration::ZERO;
+    machine.handle(now, assign(1, 0, 10));
+    machine.handle(now, Input::Leave(End::ShutDown));
+    machine.handle(now, lost());
+    let end = Ended::With(Outcome::Finished {
+        reason: v1::FinishReason::Completed,
+        end: 10,
+    });
+    machine.handle(now, Input::Reported(report(1, 0..10, Some(end))));
+    let again = machine.next_deadline();
+    let actions = machine.handle(again, Input::Tick);
+    let [Action::Dial(hello)] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert!(hello.leaving && hello.leases[0].done);
+    machine.handle(again, welcome());
+    let said: Vec<_> = std::iter::from_fn(|| machine.next_message(again)?.message).collect();
+    assert!(
+        matches!(said[..], [Outgoing::Observations(_), Outgoing::Finished(_)]),
+        "{said:?}"
+    );
+    let accepted = v1::Ack {
+        lease_token: 1,
+        next_step: 10,
+        finished: true,
+    };
+    let actions = machine.handle(again, say(Incoming::Ack(accepted)));
+    assert!(matches!(actions[..], [Action::End(Ok(End::ShutDown))]));
+}
+
+#[test]
+fn a_worker_that_leaves_says_so_at_once() {
+    let mut machine = connected();
+    let now = Duration::ZERO;
+    machine.handle(now, assign(1, 0, 10));
+    assert!(machine.next_message(now).is_none());
+    machine.handle(now, Input::Leave(End::ShutDown));
+    let message = machine.next_message(now).and_then(|sent| sent.message);
+    let Some(Outgoing::Heartbeat(heartbeat)) = message else {
+        panic!("{message:?}");
+    };
+    assert!(heartbeat.leaving);
+    assert_eq!(heartbeat.leases.len(), 1);
+}
+
+#[test]
+fn bytes_that_arrive_are_told_with_the_lease_and_never_shrink() {
+    let mut machine = connected();
+    machine.handle(Duration::ZERO, assign(1, 0, 10));
+    let fetched = |fetched_bytes| {
+        Input::Reported(Report {
+            token: 1,
+            fetched_bytes,
+            ..Report::default()
+        })
+    };
+    for (bytes, told) in [(5, 5), (9, 9), (0, 9)] {
+        machine.handle(Duration::ZERO, fetched(bytes));
+        assert_eq!(machine.ledger.held()[0].fetched_bytes, told);
+    }
+    assert_eq!(machine.ledger.held()[0].progress, 0);
 }
 
 #[test]
@@ -229,6 +311,7 @@ pub(super) fn report(token: u64, steps: std::ops::Range<u64>, ended: Option<Ende
     Report {
         token,
         progress: steps.end,
+        fetched_bytes: 0,
         losses: steps
             .map(|step| StepLoss {
                 step,

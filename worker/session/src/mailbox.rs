@@ -22,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) token: u64,
     /// Steps run so far.
     pub(crate) progress: u64,
+    /// Bytes of artifacts that have arrived for it.
+    pub(crate) fetched_bytes: u64,
     /// New losses, in step order.
     pub(crate) losses: Vec<StepLoss>,
     /// How the work ended, if it has.
@@ -73,6 +75,12 @@ impl Mailbox {
         }
     }
 
+    /// So many bytes of artifacts have arrived. Said with the next heartbeat, and no sooner.
+    pub(crate) fn fetched(&self, bytes: u64) {
+        let report = &mut self.lock().0;
+        report.fetched_bytes = report.fetched_bytes.max(bytes);
+    }
+
     /// The work is over.
     pub(crate) fn end(&self, ended: Ended) {
         self.lock().0.ended = Some(ended);
@@ -105,15 +113,13 @@ impl Mailbox {
         let mut guard = self.lock();
         let (report, first) = &mut *guard;
         *first = None;
-        let (token, progress) = (report.token, report.progress);
-        std::mem::replace(
-            report,
-            Report {
-                token,
-                progress,
-                ..Report::default()
-            },
-        )
+        let kept = Report {
+            token: report.token,
+            progress: report.progress,
+            fetched_bytes: report.fetched_bytes,
+            ..Report::default()
+        };
+        std::mem::replace(report, kept)
     }
 
     fn lock(&self) -> MutexGuard<'_, (Report, Option<Instant>)> {

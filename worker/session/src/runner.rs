@@ -1,17 +1,21 @@
-//! The trainer's thread: one job at a time, stopped between steps.
+//! The trainer's thread: one job at a time, stopped between steps. Before a job gets there, the files
+//! that it names are made ready.
 
+use crate::files::Library;
 use crate::mailbox::{Ended, Mailbox};
 use crate::panics::caught;
 use crate::trainer::{Failure, StepError, StepLoss, TaskStart, Trainer};
 use crate::work::{Job, Outcome, worker_failure};
+use rangefinder_artifacts::Pin;
 use rangefinder_proto::v1::FinishReason;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// As the main thread's: libtorch is used to it.
 const STACK_BYTES: usize = 8 << 20;
@@ -20,20 +24,28 @@ const STACK_BYTES: usize = 8 << 20;
 pub(crate) struct Runner {
     jobs: mpsc::Sender<Order>,
     mailbox: Arc<Mailbox>,
+    library: Library,
     /// Tells the job at hand to stop.
-    abort: Arc<AtomicBool>,
+    abort: CancellationToken,
+    /// Makes the files of the job at hand ready.
+    preparing: Option<AbortOnDropHandle<()>>,
     ended: oneshot::Receiver<()>,
 }
 
 struct Order {
-    token: u64,
     job: Job,
-    abort: Arc<AtomicBool>,
+    abort: CancellationToken,
+    /// Keeps the files of the job from being removed, until the next one is there: often it has the
+    /// same.
+    files: Vec<Pin>,
 }
 
 impl Runner {
     /// Starts the thread.
-    pub(crate) fn start<T: Trainer + 'static>(mut trainer: T) -> io::Result<Self> {
+    pub(crate) fn start<T: Trainer + 'static>(
+        mut trainer: T,
+        library: Library,
+    ) -> io::Result<Self> {
         let (jobs, orders) = mpsc::channel::<Order>();
         let (end, ended) = oneshot::channel();
         let mailbox = Arc::new(Mailbox::default());
@@ -42,17 +54,22 @@ impl Runner {
             .name("trainer".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
+                let mut files = Vec::new();
                 for order in orders {
-                    theirs.begin(order.token);
+                    let before = std::mem::replace(&mut files, order.files);
+                    drop(before);
                     theirs.end(run(&mut trainer, order.job, &order.abort, &theirs));
                 }
                 drop(trainer);
+                drop(files);
                 let _nobody_waits = end.send(());
             })?;
         Ok(Self {
             jobs,
             mailbox,
-            abort: Arc::default(),
+            library,
+            abort: CancellationToken::new(),
+            preparing: None,
             ended,
         })
     }
@@ -61,22 +78,41 @@ impl Runner {
         &self.mailbox
     }
 
-    /// Hands over a job; `false` when the thread is gone.
+    /// Begins a job; `false` when the thread is gone. The one before must have ended.
     pub(crate) fn run(&mut self, token: u64, job: Job) -> bool {
-        self.abort = Arc::default();
-        let abort = Arc::clone(&self.abort);
-        self.jobs.send(Order { token, job, abort }).is_ok()
+        self.mailbox.begin(token);
+        self.abort = CancellationToken::new();
+        let abort = self.abort.clone();
+        if self.library.is_ready(&job) {
+            let order = Order {
+                job,
+                abort,
+                files: Vec::new(),
+            };
+            return self.jobs.send(order).is_ok();
+        }
+        let preparing = prepare(
+            self.library.clone(),
+            job,
+            abort,
+            Arc::clone(&self.mailbox),
+            self.jobs.clone(),
+        );
+        self.preparing = Some(AbortOnDropHandle::new(tokio::spawn(preparing)));
+        true
     }
 
     /// Stops the job at hand before its next step.
     pub(crate) fn abort(&self) {
-        self.abort.store(true, Ordering::Relaxed);
+        self.abort.cancel();
     }
 
     /// Ends the thread. One that hangs in a step is left behind after `patience`: it ends with the
     /// process.
     pub(crate) async fn end(self, patience: Duration) {
         self.abort();
+        // It may hold the way to the thread.
+        drop(self.preparing);
         drop(self.jobs);
         if tokio::time::timeout(patience, self.ended).await.is_err() {
             tracing::warn!("the trainer does not stop; it is left to end with the process");
@@ -84,8 +120,38 @@ impl Runner {
     }
 }
 
-fn run(trainer: &mut impl Trainer, job: Job, abort: &AtomicBool, mailbox: &Mailbox) -> Ended {
-    if abort.load(Ordering::Relaxed) {
+/// Makes the files of a job ready, and hands it over to the thread.
+async fn prepare(
+    library: Library,
+    job: Job,
+    abort: CancellationToken,
+    mailbox: Arc<Mailbox>,
+    jobs: mpsc::Sender<Order>,
+) {
+    let hears = Arc::clone(&mailbox);
+    let prepared = library.prepare(job, Arc::new(move |bytes| hears.fetched(bytes)));
+    let prepared = tokio::select! {
+        biased;
+        () = abort.cancelled() => return mailbox.end(Ended::Aborted),
+        prepared = prepared => prepared,
+    };
+    let failure = match prepared {
+        Ok((job, files)) => match jobs.send(Order { job, abort, files }) {
+            Ok(()) => return,
+            Err(_) => worker_failure("the trainer's thread is gone"),
+        },
+        Err(failure) => failure,
+    };
+    mailbox.end(Ended::With(Outcome::Failed(failure)));
+}
+
+fn run(
+    trainer: &mut impl Trainer,
+    job: Job,
+    abort: &CancellationToken,
+    mailbox: &Mailbox,
+) -> Ended {
+    if abort.is_cancelled() {
         return Ended::Aborted;
     }
     let outcome = match job {
@@ -114,7 +180,7 @@ fn train(
     trainer: &mut impl Trainer,
     start: &TaskStart,
     rates: &[f64],
-    abort: &AtomicBool,
+    abort: &CancellationToken,
     mailbox: &Mailbox,
 ) -> Result<Ended, Failure> {
     trainer.start(start)?;
@@ -123,7 +189,7 @@ fn train(
     let mut known = start.first_step;
     let mut progress = 0;
     for (step, lr) in (start.first_step..start.end).zip(rates) {
-        if abort.load(Ordering::Relaxed) {
+        if abort.is_cancelled() {
             return Ok(Ended::Aborted);
         }
         match trainer.step(step, *lr, &mut losses) {

@@ -1,6 +1,7 @@
 //! The session: collects what happens, lets the machine decide, does what it says.
 
 use crate::error::{End, Error};
+use crate::files::Library;
 use crate::link::{Link, LinkEvent, room};
 use crate::machine::Machine;
 use crate::options::Options;
@@ -37,7 +38,7 @@ impl Session {
         trainer: T,
         shutdown: CancellationToken,
     ) -> Result<End, Error> {
-        let runner = Runner::start(trainer)?;
+        let runner = Runner::start(trainer, Library::new(&options))?;
         let stdin_end = if options.watch_stdin {
             shutdown::on_stdin_end()?
         } else {

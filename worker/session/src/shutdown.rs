@@ -5,23 +5,34 @@ use std::thread;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancels the returned token at the first SIGTERM or SIGINT. Call it within a runtime.
+/// What signals have told the process.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// Leave in good order: cancelled by the first SIGTERM or SIGINT.
+    pub leave: CancellationToken,
+    /// Leave at once: cancelled by the second.
+    pub at_once: CancellationToken,
+}
+
+/// Watches SIGTERM and SIGINT. Call it within a runtime.
 ///
 /// # Errors
 /// When the system does not let the process watch signals.
-pub fn on_signals() -> io::Result<CancellationToken> {
-    let token = CancellationToken::new();
+pub fn on_signals() -> io::Result<Signals> {
+    let signals = Signals::default();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let told = token.clone();
+    let told = signals.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        for token in [told.leave, told.at_once] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            token.cancel();
         }
-        told.cancel();
     });
-    Ok(token)
+    Ok(signals)
 }
 
 /// Cancels the returned token when standard input reaches its end or cannot be read.

@@ -16,6 +16,22 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    /// What is to be trained.
+    pub(crate) fn spec(&self) -> &v1::TrainerSpec {
+        match self {
+            Self::Describe(spec) | Self::Probe(spec, _) => spec,
+            Self::Task(start, _) => &start.spec,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn spec_mut(&mut self) -> &mut v1::TrainerSpec {
+        match self {
+            Self::Describe(spec) | Self::Probe(spec, _) => spec,
+            Self::Task(start, _) => &mut start.spec,
+        }
+    }
+
     /// The global steps whose losses are reported; none for work that is not a task.
     pub(crate) fn steps(&self) -> std::ops::Range<u64> {
         match self {

@@ -9,10 +9,14 @@ use crate::cli::{no_runtime, runtime};
 use crate::serve::{Options, Service};
 use crate::{engine, exit, services};
 use rangefinder_access::{Roots, ServerTls};
+use rangefinder_artifacts::Limits;
 use rangefinder_errors::Code;
 use rangefinder_report::terminal;
 use rangefinder_sweep::state;
 use tokio_util::sync::CancellationToken;
+
+/// Most files of artifacts.
+const MAX_ARTIFACTS: usize = 100_000;
 
 pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
     let options = options(args)?;
@@ -77,6 +81,11 @@ fn options(args: ServeArgs) -> Result<Options, Trouble> {
             ..engine::Options::default()
         },
         services: services::Options::default(),
+        artifacts: Limits {
+            max_artifact_bytes: args.max_artifact_bytes,
+            max_total_bytes: args.max_artifacts_bytes,
+            max_files: MAX_ARTIFACTS,
+        },
         retention: retention(args.keep_days, args.keep_sweeps),
         data_dir: args.data_dir,
     })

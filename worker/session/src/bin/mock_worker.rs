@@ -21,11 +21,15 @@ async fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) => return fail(BAD_ENVIRONMENT, &*error),
     };
-    let shutdown = match shutdown::on_signals() {
-        Ok(shutdown) => shutdown,
+    let signals = match shutdown::on_signals() {
+        Ok(signals) => signals,
         Err(error) => return fail(SESSION_FAILED, &error),
     };
-    match Session::run(options, MockTrainer::from_env(), shutdown).await {
+    let ended = tokio::select! {
+        ended = Session::run(options, MockTrainer::from_env(), signals.leave) => ended,
+        () = signals.at_once.cancelled() => std::process::exit(SESSION_FAILED.into()),
+    };
+    match ended {
         Ok(_end) => ExitCode::SUCCESS,
         Err(error) => fail(SESSION_FAILED, &error),
     }

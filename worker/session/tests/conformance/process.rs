@@ -94,6 +94,26 @@ async fn sigterm_ends_an_idle_worker_process_in_good_order() {
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_a_worker_process_at_once() {
+    let mut coordinator = Coordinator::start().await;
+    let child = command(&coordinator).spawn().expect("started");
+    let (mut connection, _) = coordinator.greet(50, 60_000).await;
+    let script = r#"{"faults": [{"step": 4, "what": "hang"}]}"#;
+    connection
+        .send(ToWorker::Assign(task(1, 0, 9, script)))
+        .await;
+    let _begun = connection.report().await;
+    let id = child.id().expect("running").to_string();
+    let terminate = || Command::new("kill").args(["-TERM", &id]).status();
+    assert!(terminate().await.expect("kill runs").success());
+    // It tells its coordinator, and would wait for its task for a minute.
+    while !connection.leaving().await {}
+    assert!(terminate().await.expect("kill runs").success());
+    let (code, stderr) = output(child).await;
+    assert_eq!(code, Some(1), "{stderr}");
+}
+
+#[tokio::test]
 async fn a_bad_environment_and_a_failed_session_have_codes_and_words_of_their_own() {
     let coordinator = Coordinator::start().await;
     let child = command(&coordinator)

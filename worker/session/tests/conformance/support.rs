@@ -1,6 +1,8 @@
 //! A coordinator that does what a test tells it to, and the worker under test.
 
+use crate::shelf::Shelf;
 use rangefinder_proto::v1;
+use rangefinder_proto::v1::artifact_service_server::ArtifactServiceServer;
 use rangefinder_proto::v1::connect_request::Message as FromWorker;
 use rangefinder_proto::v1::connect_response::Message as ToWorker;
 use rangefinder_proto::v1::worker_service_server::{WorkerService, WorkerServiceServer};
@@ -16,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_util::sync::CancellationToken;
+use tonic::transport::{Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 
 pub const TOKEN: &str = "the-right-token";
@@ -29,6 +32,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 pub struct Coordinator {
     pub address: SocketAddr,
+    pub shelf: Shelf,
     connections: mpsc::UnboundedReceiver<Connection>,
     server: JoinHandle<()>,
 }
@@ -39,11 +43,23 @@ impl Coordinator {
     }
 
     pub async fn start_at(address: SocketAddr) -> Self {
+        Self::serve(address, Server::builder()).await
+    }
+
+    pub async fn start_tls(tls: ServerTlsConfig) -> Self {
+        let server = Server::builder().tls_config(tls).expect("certificates");
+        Self::serve("127.0.0.1:0".parse().expect("address"), server).await
+    }
+
+    async fn serve(address: SocketAddr, mut server: Server) -> Self {
+        let shelf = Shelf::default();
+        let artifacts = ArtifactServiceServer::new(shelf.clone());
         let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (sender, connections) = mpsc::unbounded_channel();
         let server = tokio::spawn(async move {
-            tonic::transport::Server::builder()
+            server
+                .add_service(artifacts)
                 .add_service(WorkerServiceServer::new(Service { sender }))
                 .serve_with_incoming(TcpListenerStream::new(listener))
                 .await
@@ -51,6 +67,7 @@ impl Coordinator {
         });
         Self {
             address,
+            shelf,
             connections,
             server,
         }
@@ -155,6 +172,15 @@ impl Connection {
         loop {
             if let FromWorker::Heartbeat(heartbeat) = self.next().await {
                 return heartbeat.leases;
+            }
+        }
+    }
+
+    /// Whether the next heartbeat says that the worker leaves.
+    pub async fn leaving(&mut self) -> bool {
+        loop {
+            if let FromWorker::Heartbeat(heartbeat) = self.next().await {
+                return heartbeat.leaving;
             }
         }
     }
