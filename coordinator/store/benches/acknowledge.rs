@@ -1,7 +1,7 @@
 //! How long an acknowledgement takes, and how a full store opens, lists and reads.
 //!
 //! `cargo bench -p rangefinder-store --bench acknowledge -- [--folder PATH] [--seconds N]
-//! [--events N]`; the folder should lie on the disk that is to be judged.
+//! [--events N]`, no full store where N is 0; the folder should lie on the disk that is to be judged.
 #![expect(
     clippy::cast_precision_loss,
     clippy::print_stdout,
@@ -14,8 +14,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// Writers that each wait for their acknowledgement before they append again.
-const WRITERS: usize = 1_000;
+/// Writers, each with a sweep of its own.
+const WRITERS: u64 = 1_000;
 
 /// Bytes of a report of 100 losses.
 const PAYLOAD: usize = 1_600;
@@ -32,11 +32,16 @@ fn main() -> Result<()> {
         Some(parent) => tempfile::tempdir_in(parent)?,
         None => tempfile::tempdir()?,
     };
-    acknowledge(
-        &folder.path().join("acknowledge"),
-        Duration::from_secs(seconds),
-    )?;
-    full(&folder.path().join("full"), events)
+    let span = Duration::from_secs(seconds);
+    println!("{WRITERS} writers that append once a second each:");
+    let pause = Duration::from_secs(1) / u32::try_from(WRITERS)?;
+    acknowledge(&folder.path().join("paced"), span, Some(pause))?;
+    println!("{WRITERS} writers that append as soon as they are answered:");
+    acknowledge(&folder.path().join("eager"), span, None)?;
+    if events > 0 {
+        full(&folder.path().join("full"), events)?;
+    }
+    Ok(())
 }
 
 /// What follows an option on the command line.
@@ -78,10 +83,12 @@ fn wait(store: &Store, changes: Vec<Change>) -> Result<()> {
     Ok(durable.recv()?)
 }
 
-fn acknowledge(folder: &Path, span: Duration) -> Result<()> {
+/// Each writer appends again as soon as it is answered (`pause` is `None`), or they take turns with
+/// a pause between any two.
+fn acknowledge(folder: &Path, span: Duration, pause: Option<Duration>) -> Result<()> {
     let (store, _) = Store::open(folder, Options::default())?;
     let appender = store.appender();
-    wait(&store, (0..WRITERS as u64).map(create).collect())?;
+    wait(&store, (0..WRITERS).map(create).collect())?;
     let (send, durable) = mpsc::channel();
     let append = |writer: u64, number: u64| {
         let send = send.clone();
@@ -93,25 +100,40 @@ fn acknowledge(folder: &Path, span: Duration) -> Result<()> {
         appender.append(vec![event(writer, number, PAYLOAD)], Box::new(on_durable))
     };
     let start = Instant::now();
-    for writer in 0..WRITERS as u64 {
-        append(writer, 1)?;
-    }
     let mut waits = Vec::new();
-    while start.elapsed() < span {
-        let (writer, number, wait) = durable.recv()?;
-        waits.push(wait);
-        append(writer, number + 1)?;
+    match pause {
+        None => {
+            for writer in 0..WRITERS {
+                append(writer, 1)?;
+            }
+            while start.elapsed() < span {
+                let (writer, number, wait) = durable.recv()?;
+                waits.push(wait);
+                append(writer, number + 1)?;
+            }
+        }
+        Some(pause) => {
+            let mut due = start;
+            for turn in 0.. {
+                append(turn % WRITERS, turn / WRITERS + 1)?;
+                due += pause;
+                if due > start + span {
+                    break;
+                }
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
+            store.shutdown()?;
+            waits.extend(durable.try_iter().map(|(_, _, wait)| wait));
+        }
     }
     let rate = waits.len() as f64 / start.elapsed().as_secs_f64();
     waits.sort_unstable();
     println!(
-        "acknowledgements of {WRITERS} writers that each wait for theirs: {rate:.0} a second, p50 \
-         {:?}, p99 {:?}, longest {:?}",
+        "{rate:.0} acknowledgements a second, p50 {:?}, p99 {:?}, longest {:?}",
         waits[waits.len() / 2],
         waits[waits.len() * 99 / 100],
         waits[waits.len() - 1]
     );
-    store.shutdown()?;
     Ok(())
 }
 

@@ -7,7 +7,6 @@ use crate::folder;
 use crate::lock::Lock;
 use crate::reader::{Retention, expired};
 use crate::schema;
-use crate::writer::diagnose;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
@@ -39,7 +38,8 @@ pub fn compact(folder: &Path, retention: &Retention, now_ms: i64) -> Result<Comp
     let path = folder::existing(folder)?;
     let (_lock, _) = Lock::take(folder)?;
     let mut connection = schema::open(&path)?;
-    run(&mut connection, retention, now_ms).map_err(|error| diagnose(folder, &error))
+    run(&mut connection, retention, now_ms)
+        .map_err(|error| folder::refine(folder, Error::of_database(&path, &error)))
 }
 
 fn run(

@@ -98,7 +98,8 @@ impl Bytes {
 /// documents, events, each by ascending key. Changes nothing, and needs no closed store. Blocks.
 ///
 /// What a coordinator has stored as JSON is written as `{"json": ...}`, digit for digit, and all
-/// else as `{"hex": "..."}`. Where a table is damaged, it is read from both ends.
+/// else as `{"hex": "..."}`. Where a table is damaged, it is read from both ends. While it runs, the
+/// write-ahead log of a coordinator at work grows, as it does during [`crate::check`].
 ///
 /// # Errors
 ///

@@ -135,11 +135,23 @@ fn network_kind(magic: impl TryInto<i64>) -> Option<&'static str> {
     })
 }
 
-/// The operating system's reason why the folder takes no more, if that is what it says.
+/// An error with its true reason.
 ///
-/// SQLite keeps its errors' numbers to itself and calls a reached quota an input/output error like
-/// any other; so some bytes are written beside the database, as far into a file as it goes itself.
-pub(crate) fn no_room(folder: &Path) -> Option<io::Error> {
+/// SQLite keeps the operating system's reasons to itself and calls a reached quota an input/output
+/// error like any other, so some bytes are written beside the database to see.
+pub(crate) fn refine(folder: &Path, error: Error) -> Error {
+    match error {
+        Error::Failing { path, reason } => match no_room(folder) {
+            Some(full) => Error::of_file(&path, &full),
+            None => Error::Failing { path, reason },
+        },
+        error => error,
+    }
+}
+
+/// The operating system's reason why the folder takes no more bytes, as far into a file as the
+/// database's own go, if that is what it says.
+fn no_room(folder: &Path) -> Option<io::Error> {
     let length = |name: &str| fs::metadata(folder.join(name)).map_or(0, |file| file.len());
     let end = length("store.db").max(length("store.db-wal"));
     let path = folder.join("probe");

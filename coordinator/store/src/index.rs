@@ -263,6 +263,8 @@ mod tests {
         assert_eq!(index.admit(&[create("d", "r")]), Err(taken));
         index.admit(&[delete("a"), create("d", "r")]).unwrap();
         index.admit(&[event("a", 1)]).unwrap_err();
+        index.admit(&[delete("d")]).unwrap();
+        index.admit(&[create("e", "r")]).unwrap();
     }
 
     #[test]

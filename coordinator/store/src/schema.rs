@@ -21,6 +21,13 @@ const STATEMENTS: usize = 64;
 /// Bytes to which the write-ahead log is cut back once a long reader has let it grow.
 const LOG_BYTES: i64 = 64 << 20;
 
+/// Pages of the log after which a commit copies them into the database. A thousand sweeps at work
+/// change a thousand pages a group; with SQLite's own 1,000 each group would be copied at once.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// Memory for pages, in KiB: more than a group changes, or SQLite writes them twice.
+const CACHE_KIB: i64 = 16 << 10;
+
 /// Opens the database for writing, creates its tables or brings it up to this release's version.
 pub(crate) fn open(path: &Path) -> Result<Connection, Error> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -40,6 +47,12 @@ pub(crate) fn open(path: &Path) -> Result<Connection, Error> {
         .map_err(failed)?;
     connection
         .pragma_update(None, "journal_size_limit", LOG_BYTES)
+        .map_err(failed)?;
+    connection
+        .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
+        .map_err(failed)?;
+    connection
+        .pragma_update(None, "cache_size", -CACHE_KIB)
         .map_err(failed)?;
     migrate(&mut connection, MIGRATIONS).map_err(failed)?;
     Ok(connection)

@@ -82,7 +82,7 @@ impl Store {
         notices.extend(left.map(|holder| Notice::Unclean { holder }));
         folder::create_database(folder)?;
         let path = folder::database(folder);
-        let connection = schema::open(&path)?;
+        let connection = schema::open(&path).map_err(|error| folder::refine(folder, error))?;
         let index = load(&connection).map_err(|error| Error::of_database(&path, &error))?;
         let shared = Shared::new(index);
         let writer = Writer::new(Arc::clone(&shared), connection, folder, options);

@@ -236,7 +236,7 @@ impl Writer {
                 }
                 return Ok(());
             };
-            let error = diagnose(&self.folder, &error);
+            let error = folder::refine(&self.folder, Error::of_database(&self.path, &error));
             let (since, attempts) = failing.unwrap_or_else(|| (Instant::now(), 0));
             let attempts = attempts.saturating_add(1);
             failing = Some((since, attempts));
@@ -285,18 +285,6 @@ impl Writer {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         state.retry = false;
-    }
-}
-
-/// What SQLite's error means; it does not tell a full disk from a broken one in all cases.
-pub(crate) fn diagnose(folder: &Path, error: &rusqlite::Error) -> Error {
-    let path = folder::database(folder);
-    match Error::of_database(&path, error) {
-        error @ Error::Failing { .. } => match folder::no_room(folder) {
-            Some(full) => Error::of_file(&path, &full),
-            None => error,
-        },
-        error => error,
     }
 }
 

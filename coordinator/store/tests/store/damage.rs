@@ -111,6 +111,7 @@ fn flipped_bits_of_records_specifications_and_documents_are_named() {
     flip(folder.path(), b"{\"sweep\":\"second\"");
     flip(folder.path(), b"{\"shown in lists\"");
     flip(folder.path(), b"not JSON");
+    flip(folder.path(), b"token\x30\x39");
     let reader = Reader::open(folder.path()).unwrap();
     for (error, what) in [
         (
@@ -129,12 +130,18 @@ fn flipped_bits_of_records_specifications_and_documents_are_named() {
             reader.list(&Filter::default(), None, 10).unwrap_err(),
             "the record of sweep first",
         ),
+        (reader.counters().unwrap_err(), "the counter token"),
     ] {
         assert!(error.to_string().contains(what), "{error}");
     }
     assert_eq!(
         check(folder.path()).unwrap().problems,
         [
+            Problem {
+                sweep: None,
+                number: None,
+                what: "the counter token is not as it was written".to_owned(),
+            },
             problem("first", None, "its record is not as it was written"),
             problem("second", None, "its row of specs is not as it was written"),
             problem(
@@ -144,6 +151,31 @@ fn flipped_bits_of_records_specifications_and_documents_are_named() {
             ),
         ]
     );
+}
+
+#[test]
+fn a_damaged_record_is_not_given_a_new_checksum() {
+    let folder = store();
+    flip(folder.path(), b"{\"shown in lists\"");
+    let problems = check(folder.path()).unwrap().problems;
+    let store = open(folder.path());
+    let document = Change::Document {
+        sweep: "first".to_owned(),
+        summary: Vec::new(),
+        document: Vec::new(),
+    };
+    let never = || unreachable!("it cannot be written");
+    store
+        .appender()
+        .append(vec![document], Box::new(never))
+        .unwrap();
+    let error = store.shutdown().unwrap_err();
+    assert_eq!(error.code(), Code::StoreDamaged);
+    assert!(
+        error.to_string().contains("the record of sweep first"),
+        "{error}"
+    );
+    assert_eq!(check(folder.path()).unwrap().problems, problems);
 }
 
 #[test]

@@ -11,6 +11,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+/// How long to wait for the writer before a test fails.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// Set in the process with the limit: the folder of its store.
 const FOLDER: &str = "RANGEFINDER_TEST_STORE";
 
@@ -90,7 +93,7 @@ impl Filled {
             health,
         };
         filled.append(1..=EVENTS);
-        let told = filled.health.recv().unwrap();
+        let told = filled.health.recv_timeout(DEADLINE).unwrap();
         let Health::Failing { error, .. } = &told else {
             panic!("{told:?}");
         };
@@ -126,7 +129,7 @@ impl Filled {
 
     /// Waits until it writes again, and sees that all is there.
     fn recovers(self) {
-        while !self.health.recv().unwrap().is_healthy() {}
+        while !self.health.recv_timeout(DEADLINE).unwrap().is_healthy() {}
         let reader = self.store.reader();
         let folder = self.store.folder().to_owned();
         self.store.shutdown().unwrap();
@@ -143,7 +146,7 @@ fn recovers_by_itself() {
     let filled = Filled::new(Duration::from_millis(1));
     // Several attempts fail.
     for _ in 0..3 {
-        assert!(!filled.health.recv().unwrap().is_healthy());
+        assert!(!filled.health.recv_timeout(DEADLINE).unwrap().is_healthy());
     }
     limit(None);
     filled.recovers();

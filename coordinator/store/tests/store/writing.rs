@@ -40,29 +40,49 @@ fn batches_are_acknowledged_in_order_also_when_many_are_committed_at_once() {
     let appender = store.appender();
     let order = Arc::new(Mutex::new(Vec::new()));
     // The writer is held in the first callback until all are queued.
+    let (enter, entered) = mpsc::channel();
     let (release, held) = mpsc::channel::<()>();
+    let hold = move || {
+        enter.send(()).unwrap();
+        held.recv().unwrap();
+    };
     appender
-        .append(vec![create("a", 1)], Box::new(move || held.recv().unwrap()))
+        .append(vec![create("a", 1)], Box::new(hold))
         .unwrap();
+    entered.recv().unwrap();
+    // What is written together with the first event.
+    let (send, first_group) = mpsc::channel();
+    let reader = store.reader();
+    let look = move || {
+        send.send(reader.events("a", 1, 1000).unwrap().len())
+            .unwrap()
+    };
+    let mut look = Some(look);
     for number in 1..=100 {
         let order = Arc::clone(&order);
+        let look = look.take();
+        let on_durable = move || {
+            order.lock().unwrap().push(number);
+            look.into_iter().for_each(|look| look());
+        };
         appender
-            .append(
-                vec![event("a", number)],
-                Box::new(move || order.lock().unwrap().push(number)),
-            )
+            .append(vec![event("a", number)], Box::new(on_durable))
             .unwrap();
     }
     assert!(appender.backlog().batches >= 100);
     assert!(appender.backlog().bytes >= 100 * payload("a", 1).len());
     assert_eq!(store.reader().events("a", 1, 10).unwrap(), []);
     release.send(()).unwrap();
+    let together = first_group.recv().unwrap();
+    assert!(
+        (2..20).contains(&together),
+        "a group has a bound: {together}"
+    );
     let reader = store.reader();
     store.shutdown().unwrap();
     assert_eq!(appender.backlog(), Backlog::default());
     assert_eq!(*order.lock().unwrap(), (1..=100).collect::<Vec<_>>());
-    let numbers: Vec<_> = reader.events("a", 1, 1000).unwrap();
-    assert_eq!(numbers.len(), 100);
+    assert_eq!(reader.events("a", 1, 1000).unwrap().len(), 100);
 }
 
 #[test]
