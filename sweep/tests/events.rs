@@ -113,11 +113,8 @@ fn names(event: &Happening) -> Vec<(&'static str, &'static str)> {
 }
 
 fn read(line: &str) -> SweepEvent {
-    serde_json::from_str(line).unwrap_or_else(|error| {
-        // The line is needed to know which one it is.
-        let no_event: Result<SweepEvent, String> = Err(format!("{error}: {line}"));
-        no_event.unwrap()
-    })
+    let read = serde_json::from_str(line);
+    read.map_err(|error| format!("{error}: {line}")).unwrap()
 }
 
 fn value(line: &str) -> Value {

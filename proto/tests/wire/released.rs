@@ -15,6 +15,7 @@
 //!   WatchRoom(a.v1.WatchRoomRequest) returns (stream a.v1.WatchRoomResponse)
 //! ```
 
+use crate::names;
 use prost_reflect::{
     Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind,
     MessageDescriptor, ServiceDescriptor,
@@ -34,7 +35,7 @@ pub struct Wire {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Message {
-    /// Name and shape (type, label, presence and oneof, as they are written) by number.
+    /// Name and shape (type, label, presence, oneof and name in JSON, as they are written) by number.
     fields: BTreeMap<u32, (String, String)>,
     /// Numbers and names that no field may have again.
     reserved: BTreeSet<String>,
@@ -253,8 +254,17 @@ fn message(it: &MessageDescriptor) -> Message {
     }
 }
 
-/// Type, label, presence and oneof of a field.
+/// Type, label, presence and oneof of a field, and its name in JSON where that is not the usual one.
 fn shape(field: &FieldDescriptor) -> String {
+    let mut usual = names::to_pascal(field.name());
+    usual[..1].make_ascii_lowercase();
+    match field.json_name() {
+        name if name == usual => bare_shape(field),
+        name => format!("{} as {name}", bare_shape(field)),
+    }
+}
+
+fn bare_shape(field: &FieldDescriptor) -> String {
     let kind = match field.kind() {
         Kind::Message(entry) if field.is_map() => {
             let (key, value) = (entry.map_entry_key_field(), entry.map_entry_value_field());

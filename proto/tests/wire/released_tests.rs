@@ -156,6 +156,11 @@ fn each_break_is_named() {
             "field a.v1.Room.name was `string`, now `string in who`",
         ),
         (
+            "string name = 1;",
+            "string name = 1 [json_name = \"title\"];",
+            "field a.v1.Room.name was `string`, now `string as title`",
+        ),
+        (
             "optional double",
             "double",
             "field a.v1.Room.price was `optional double`, now `double`",
