@@ -3,12 +3,12 @@
 //!
 //! - [`Roots`]: the folders in which models and data lie, and the paths that lead into them.
 //! - [`check_size`]: the limit of a file's size.
-//! - [`ClientTls`] (feature `client`): how a worker or a command line reaches a server.
-//! - [`Secret`], [`Tokens`], [`TokenFile`], [`TokenSource`] (feature `server`): the tokens.
-//! - [`Role`], [`Operation`], [`Principal`] (feature `server`): what they permit.
-//! - [`ServerTls`], [`Acceptor`], [`Connection`] (feature `server`): how a server takes connections.
-//! - [`check_listen`] (feature `server`): on which addresses it may listen without TLS.
-//! - [`Error`], [`Denied`]: what goes wrong.
+//! - `ClientTls` (feature `client`): how a worker or a command line reaches a server.
+//! - `Secret`, `Tokens`, `TokenFile`, `TokenSource` (feature `server`): the tokens.
+//! - `Role`, `Operation`, `Principal` (feature `server`): what they permit.
+//! - `ServerTls`, `Acceptor`, `Connection` (feature `server`): how a server takes connections.
+//! - `check_listen` (feature `server`): on which addresses it may listen without TLS.
+//! - [`Error`], and `Denied` (feature `server`): what goes wrong.
 
 mod error;
 #[cfg(feature = "server")]

@@ -127,7 +127,7 @@ operations! {
     ConnectWorker, "act as a worker", [Never, Any, Never], ["WorkerService/Connect"];
     /// Bringing a model or data, which will be the caller's.
     UploadArtifact, "upload artifacts", [Any, Never, Any],
-        ["ArtifactService/CreateArtifact", "ArtifactService/UploadArtifact"];
+        ["ArtifactService/UploadArtifact"];
     /// Reading a model or data.
     ReadArtifact, "read artifacts", [Own, Any, Any],
         ["ArtifactService/GetArtifact", "ArtifactService/DownloadArtifact"];

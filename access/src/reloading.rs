@@ -240,6 +240,29 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_is_tried_again_though_no_file_has_changed() {
+        let fails = Arc::new(AtomicUsize::new(0));
+        let reloading = Reloading::open("value", Vec::new(), {
+            let fails = Arc::clone(&fails);
+            move || match fails.load(Ordering::Relaxed) {
+                0 => Ok(()),
+                _ => Err(Error::new(
+                    Code::System,
+                    "no file handle",
+                    "raise the limit",
+                )),
+            }
+        })
+        .unwrap();
+        let start = reloading.lock().looked;
+        fails.store(1, Ordering::Relaxed);
+        reloading.reload().unwrap_err();
+        fails.store(0, Ordering::Relaxed);
+        reloading.get_at(start + LOOK_EVERY);
+        assert_eq!(reloading.warning(), None);
+    }
+
+    #[test]
     fn a_link_that_is_switched_over_is_noticed() {
         let f = fixture();
         let other = f.file.with_file_name("other");

@@ -189,10 +189,10 @@ catalogue! {
         CertificateFile = 927 [1, 2], "A file of certificates or of a private key holds none that can be used.", "Give files in PEM: certificates with the server's or client's own first, and a key without a passphrase.";
         KeyMismatch = 928 [1, 2], "A private key does not belong to its certificate.", "Give certificate and key that were made together.";
         CertificateDates = 929 [1, 2], "A certificate has expired, is not valid yet, or soon expires (a warning).", "Renew it and replace the files; running programs read them again. Check the clocks.";
-        UntrustedPeer = 930 [1], "The certificate of the other side is not signed by an authority that this side trusts.", "Give the certificate of the authority that signed it, or have it signed by the right one.";
+        UntrustedPeer = 930 [1], "A certificate is not signed by an authority that the side which checks it trusts.", "Give the certificate of the authority that signed it, or have it signed by the right one.";
         ServerName = 931 [1, 2], "The server's certificate is not for the name by which the server was called.", "Call it by a name of its certificate, give that name as the server's name, or renew the certificate with the name in it.";
-        ClientCertificate = 932 [1], "The server demands a certificate of the client, and has got none or does not accept it.", "Give a certificate and key signed by the authority that the server names as its clients'.";
-        NotTls = 933 [1, 2], "One side speaks TLS and the other does not, or is told not to (2).", "Write `https://` where the server has TLS, and `http://` where it has none.";
+        ClientCertificate = 932 [1], "The server demands a certificate of the client, and has got none.", "Give a certificate and key signed by the authority that the server names as its clients'.";
+        NotTls = 933 [1], "One side speaks TLS and the other does not.", "Write `https://` where the server has TLS, and `http://` where it has none.";
         ListenInsecure = 934 [2], "The service would listen off loopback without TLS, where anyone on the way could read the tokens.", "Give a certificate and its key, or listen on 127.0.0.1; `--insecure` is for networks that are safe by other means.";
         RootFolder = 935 [2], "A folder of models or data cannot be offered: it is none, its name is taken or cannot be one.", "Give an existing folder as `NAME=PATH`, each name once.";
         PathConfined = 936 [2], "A path does not lie within the folders that the operator named.", "Give a path below one of these folders, without `..`, and without links that lead out of it.";

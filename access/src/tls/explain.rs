@@ -22,15 +22,34 @@ pub fn explain(error: &(dyn StdError + 'static)) -> Option<Error> {
         let within = error
             .downcast_ref::<io::Error>()
             .and_then(|error| error.get_ref());
-        if let Some(tls) = within.and_then(|error| error.downcast_ref::<rustls::Error>()) {
-            return Some(of_tls(tls));
-        }
         cause = match within {
             Some(within) => Some(within),
-            None => error.source(),
+            None => match alert_in(&error.to_string()) {
+                Some(alert) => return Some(of_alert(alert)),
+                None => error.source(),
+            },
         };
     }
     None
+}
+
+/// The alert of which an error tells in words only: h2 keeps no more of what ended its connection,
+/// which is how a client of TLS 1.3 hears that its certificate is not accepted.
+fn alert_in(message: &str) -> Option<AlertDescription> {
+    const ALERTS: [AlertDescription; 9] = [
+        AlertDescription::CertificateRequired,
+        AlertDescription::NoCertificate,
+        AlertDescription::CertificateExpired,
+        AlertDescription::UnknownCA,
+        AlertDescription::BadCertificate,
+        AlertDescription::UnsupportedCertificate,
+        AlertDescription::CertificateRevoked,
+        AlertDescription::CertificateUnknown,
+        AlertDescription::DecryptError,
+    ];
+    let received =
+        |&alert: &AlertDescription| message == rustls::Error::AlertReceived(alert).to_string();
+    ALERTS.into_iter().find(received)
 }
 
 fn of_tls(error: &rustls::Error) -> Error {
@@ -98,17 +117,22 @@ fn of_alert(alert: AlertDescription) -> Error {
             "the server demands a certificate of the client",
             "give a certificate and key signed by the authority of the server's clients",
         ),
+        AlertDescription::CertificateExpired => Error::new(
+            Code::CertificateDates,
+            "the other side finds this side's certificate expired",
+            "renew it, and check the clocks of both",
+        ),
         AlertDescription::UnknownCA
         | AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::CertificateRevoked
-        | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
         | AlertDescription::DecryptError
         | AlertDescription::AccessDenied => Error::new(
-            Code::ClientCertificate,
+            Code::UntrustedPeer,
             format!("the other side does not accept this side's certificate: {alert:?}"),
-            "give certificates signed by the authority that the other side trusts, and not expired",
+            "have it signed by the authority that the other side trusts, or give that side the \
+             certificate of the authority that signed it",
         ),
         other => Error::new(
             Code::TlsHandshake,

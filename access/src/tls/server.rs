@@ -6,10 +6,12 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::sign::SingleCertAndKey;
 use rustls::{RootCertStore, ServerConfig};
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -20,6 +22,9 @@ use crate::reloading::Reloading;
 
 /// Longest time that a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Longest time that a side which is refused has to hear why.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// gRPC, and what reads `/metrics`.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -116,16 +121,20 @@ impl Acceptor {
             return Ok(Connection::plain(tcp));
         };
         let config = tls.current(SystemTime::now());
-        let handshake = TlsAcceptor::from(config).accept(tcp);
+        let handshake = TlsAcceptor::from(config).accept(tcp).into_fallible();
         match tokio::time::timeout(self.handshake, handshake).await {
             Ok(Ok(stream)) => Ok(Connection::tls(stream)),
-            Ok(Err(error)) => Err(explain(&error).unwrap_or_else(|| {
-                Error::new(
-                    Code::TlsHandshake,
-                    format!("the connection ended before TLS stood: {error}"),
-                    "look at the other side's message",
-                )
-            })),
+            Ok(Err((error, tcp))) => {
+                // What does not come through in time is lost.
+                let _ = tokio::time::timeout(FAREWELL, farewell(tcp)).await;
+                Err(explain(&error).unwrap_or_else(|| {
+                    Error::new(
+                        Code::TlsHandshake,
+                        format!("the connection ended before TLS stood: {error}"),
+                        "look at the other side's message",
+                    )
+                }))
+            }
             Err(_) => Err(Error::new(
                 Code::TlsHandshake,
                 format!(
@@ -176,6 +185,15 @@ impl fmt::Debug for Acceptor {
             .field("handshake", &self.handshake)
             .finish()
     }
+}
+
+/// Lets the other side hear why it is refused. To close a socket on which bytes wait unread is to
+/// reset it, and with that the alert is lost on the way.
+async fn farewell(mut tcp: TcpStream) -> io::Result<()> {
+    const MOST_BYTES: u64 = 64 << 10;
+    tcp.shutdown().await?;
+    tokio::io::copy(&mut tcp.take(MOST_BYTES), &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 impl Tls {

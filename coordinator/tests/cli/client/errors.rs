@@ -137,7 +137,7 @@ fn what_is_wrong_here_is_said_before_the_service_is_asked() {
             &["list", "--server", "https://host", "--ca-file", "no.pem"],
             "RF927",
         ),
-        (&["list", "--ca-file", "no.pem"], "RF933"),
+        (&["list", "--ca-file", "no.pem"], "RF952"),
         (&["submit", "--data", "train-*.npz"], "RF961"),
         (&["submit", "--data", "missing.npz"], "RF701"),
         (&["submit", "--workers", "5000"], "RF202"),
