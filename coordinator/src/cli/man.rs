@@ -161,7 +161,10 @@ const ENVIRONMENT: [(&str, &str); 11] = [
         "RANGEFINDER_TOKEN",
         "The token itself, where no file is named",
     ),
-    ("RANGEFINDER_CA_FILE", "As `--ca-file`, where that is not given"),
+    (
+        "RANGEFINDER_CA_FILE",
+        "As `--ca-file`, where that is not given",
+    ),
     ("RANGEFINDER_CERT_FILE", "As `--cert-file`"),
     ("RANGEFINDER_KEY_FILE", "As `--key-file`"),
     ("RANGEFINDER_SERVER_NAME", "As `--server-name`"),

@@ -60,6 +60,7 @@ pub struct Seen {
     pub listed: Vec<v1::ListSweepsRequest>,
     pub watched_from: Vec<u64>,
     pub readings: Vec<v1::Reading>,
+    pub cancelled: Vec<String>,
     /// Headers of uploads.
     pub uploads: Vec<v1::UploadHeader>,
     pub artifacts: Artifacts,
@@ -225,7 +226,13 @@ impl SweepService for Service {
         &self,
         request: Request<v1::CancelSweepRequest>,
     ) -> Result<Response<v1::CancelSweepResponse>, Status> {
-        let sweep = self.asked(&request, |state| next(&mut state.script.cancel))??;
+        let sweep = self.asked(&request, |state| {
+            state
+                .seen
+                .cancelled
+                .push(request.get_ref().sweep_id.clone());
+            next(&mut state.script.cancel)
+        })??;
         Ok(Response::new(v1::CancelSweepResponse {
             sweep: Some(sweep),
         }))

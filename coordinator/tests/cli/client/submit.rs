@@ -239,7 +239,10 @@ fn files_of_the_service_are_named_as_they_are() {
         "--loss",
         "cross_entropy",
     ];
-    let run = ask(&fake, &args);
+    // What is here by the same names does not matter.
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("nets/net.pt")).unwrap();
+    let run = ask_in(folder.path(), &fake, &args);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.shown());
     let spec = fake.seen(|seen| seen.created[0].spec.clone()).unwrap();
     assert_eq!(spec.data.as_deref(), Some("images/train-*.npz"));

@@ -161,6 +161,7 @@ fn ctrl_c_leaves_the_sweep_running_and_says_so() {
         "Sweep s1 goes on at SERVICE.\n  coordinator watch s1 follows it again,\n  coordinator \
          cancel s1 ends it.\n"
     );
+    assert!(fake.seen(|seen| seen.cancelled.is_empty()));
 }
 
 #[test]
@@ -193,4 +194,5 @@ fn submit_is_left_as_watch_is() {
         fake.url()
     );
     assert!(run.stderr.contains(&command), "{}", run.shown());
+    assert!(fake.seen(|seen| seen.cancelled.is_empty()));
 }
