@@ -40,7 +40,7 @@ fn every_refusal_is_said_with_its_code_and_what_to_do() {
             "RF959",
             1,
         ),
-        (Status::internal("the disk is full"), "RF960", 1),
+        (Status::internal("the disk \u{1b}[31mis full"), "RF960", 1),
         (
             Status::invalid_argument("`page_token` is none of mine"),
             "RF962",
@@ -96,7 +96,8 @@ fn refused_fields_are_said_as_those_that_are_found_here() {
         there.shown()
     );
 
-    let wrong = BadRequest::with_violation("priority", "700 is too high\nexpected -100 to 100");
+    let wrong =
+        BadRequest::with_violation("priority", "700 is \u{1b}too high\nexpected -100 to 100");
     let mut details = ErrorDetails::new();
     details.set_bad_request(wrong.field_violations);
     let fake = Fake::start(Script {
@@ -111,7 +112,7 @@ fn refused_fields_are_said_as_those_that_are_found_here() {
     let run = ask(&fake, &["submit", "--detach", "--priority", "700"]);
     assert_eq!(
         run.stderr,
-        "error[RF804]: --priority: 700 is too high\n  expected -100 to 100\n"
+        "error[RF804]: --priority: 700 is  too high\n  expected -100 to 100\n"
     );
 }
 

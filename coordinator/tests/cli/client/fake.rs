@@ -8,7 +8,7 @@ use rangefinder_proto::v1::upload_artifact_request::Message;
 use rangefinder_sweep::event::{Happening, Outcome, SweepEvent};
 use rangefinder_sweep::ids::SweepId;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -79,12 +79,26 @@ struct Service(Arc<Mutex<State>>);
 /// The service, running. Dropped, it is gone.
 pub struct Fake {
     pub address: SocketAddr,
+    /// Holds the port while the service restarts.
+    listener: TcpListener,
     service: Service,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Fake {
     pub fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self::on(listener, script)
+    }
+
+    /// Kills it, with all its connections, and starts it anew.
+    pub fn restart(self, script: Script) -> Self {
+        drop(self.runtime);
+        Self::on(self.listener, script)
+    }
+
+    fn on(listener: TcpListener, script: Script) -> Self {
         let artifacts = script.artifacts.clone();
         let service = Service(Arc::new(Mutex::new(State {
             script,
@@ -95,19 +109,20 @@ impl Fake {
             watched: None,
         })));
         let runtime = Runtime::new().unwrap();
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
-        let address = listener.local_addr().unwrap();
+        let incoming = {
+            let _within = runtime.enter();
+            tokio::net::TcpListener::from_std(listener.try_clone().unwrap()).unwrap()
+        };
         let serving = tonic::transport::Server::builder()
             .add_service(SweepServiceServer::new(service.clone()))
             .add_service(ArtifactServiceServer::new(service.clone()))
-            .serve_with_incoming(TcpListenerStream::new(listener));
+            .serve_with_incoming(TcpListenerStream::new(incoming));
         runtime.spawn(serving);
         Self {
-            address,
+            address: listener.local_addr().unwrap(),
+            listener,
             service,
-            _runtime: runtime,
+            runtime,
         }
     }
 

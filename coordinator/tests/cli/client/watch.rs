@@ -83,6 +83,41 @@ fn a_lost_connection_is_made_again_and_nothing_is_missed_or_told_twice() {
 }
 
 #[test]
+fn a_service_that_is_killed_and_comes_back_is_watched_on() {
+    let all = events();
+    let fake = completing(vec![Ok((all[..2].to_vec(), Then::Hold))]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = asking(
+        folder.path(),
+        &fake.url(),
+        &["watch", "s1", "--json-events"],
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
+    for event in &all[..2] {
+        assert_eq!(told.next().unwrap().unwrap(), event.json);
+    }
+    let fake = fake.restart(Script {
+        get: vec![Ok((sweep("s1", Completed, 5), DOCUMENT)); 2].into(),
+        watch: [Ok((all[2..].to_vec(), Then::End))].into(),
+        ..Script::default()
+    });
+    let rest: Vec<_> = told.map(Result::unwrap).collect();
+    let run = done(child.wait_with_output().unwrap());
+    assert_eq!(run.code, 0, "{}", run.shown());
+    assert_eq!(rest, [all[2].json.as_str(), &all[3].json]);
+    assert_eq!(fake.seen(|seen| seen.watched_from.clone()), [3]);
+    assert!(
+        run.stderr.contains("trying again for 30 s"),
+        "{}",
+        run.shown()
+    );
+}
+
+#[test]
 fn a_service_that_stops_in_order_is_waited_for_as_well() {
     let all = events();
     let fake = Fake::start(Script {
