@@ -36,9 +36,9 @@ pub(super) enum Command {
     Analyze(AnalyzeArgs),
     /// Draw plot.svg and plot.png again from a sweep.json.
     Plot(PlotArgs),
-    /// Have a service run a sweep, and follow it to its end.
+    /// Have a service run a sweep, and follow it to its end; Ctrl-C leaves it running.
     Submit(Box<SubmitArgs>),
-    /// Follow a sweep of a service to its end.
+    /// Follow a sweep of a service to its end; Ctrl-C leaves it running.
     Watch(WatchArgs),
     /// List the sweeps of a service.
     List(ListArgs),

@@ -13,8 +13,10 @@ mod watch;
 
 use super::{Run, command, done};
 use fake::{Fake, TOKEN};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 
 /// The program in a folder, asking a service.
 fn asking(folder: &Path, url: &str, args: &[&str]) -> Command {
@@ -42,4 +44,10 @@ fn ask(fake: &Fake, args: &[&str]) -> Run {
     let run = ask_in(folder.path(), fake, args);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     run
+}
+
+/// Ctrl-C.
+fn interrupt(child: &Child) {
+    let process = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    kill(process, Signal::SIGINT).unwrap();
 }

@@ -1,9 +1,12 @@
 //! `coordinator submit`: from a specification to the files and the answer.
 
 use super::fake::{DOCUMENT, Fake, Script, Then, events, sweep};
-use super::{ask, ask_in};
+use super::{ask, ask_in, asking, interrupt};
+use crate::done;
 use rangefinder_proto::v1::SweepState::{Completed, Running};
 use std::fs;
+use std::net::TcpListener;
+use std::process::Stdio;
 use tonic::Status;
 
 /// `abcdefgh`, by `sha256sum`.
@@ -248,4 +251,40 @@ fn files_of_the_service_are_named_as_they_are() {
     assert_eq!(spec.data.as_deref(), Some("images/train-*.npz"));
     assert_eq!(spec.model.as_deref(), Some("nets/net.pt"));
     assert!(fake.seen(|seen| seen.uploads.is_empty()));
+}
+
+#[test]
+fn ctrl_c_before_there_is_a_sweep_says_whether_there_may_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("train.npz"), "abcdefgh").unwrap();
+    for (args, said) in [
+        (&["--data", "train.npz"][..], "Nothing was submitted."),
+        (
+            &["--request-id", "mine"],
+            "The service may have started the sweep or not",
+        ),
+    ] {
+        // It takes calls and answers none.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let child = asking(
+            folder.path(),
+            &url,
+            &[&["submit", "--quiet"], args].concat(),
+        )
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+        let _called = silent.accept().unwrap();
+        interrupt(&child);
+        let run = done(child.wait_with_output().unwrap());
+        assert_eq!(
+            (run.code, run.stdout.as_str()),
+            (130, ""),
+            "{}",
+            run.shown()
+        );
+        assert!(run.stderr.starts_with(said), "{}", run.shown());
+    }
 }

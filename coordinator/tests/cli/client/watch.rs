@@ -1,14 +1,12 @@
 //! `coordinator watch`: a sweep to its end, whatever becomes of connections.
 
 use super::fake::{DOCUMENT, Fake, Script, Then, events, sweep, wait};
-use super::{ask, ask_in, asking};
+use super::{ask, ask_in, asking, interrupt};
 use crate::done;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::SweepState::{Cancelled, Completed, Failed, Running};
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use tonic::Status;
 
 /// A service whose sweep completes in these streams.
@@ -22,11 +20,6 @@ fn completing(watch: Vec<Result<(Vec<v1::SweepEvent>, Then), Status>>) -> Fake {
         watch: watch.into(),
         ..Script::default()
     })
-}
-
-fn interrupt(child: &Child) {
-    let process = Pid::from_raw(i32::try_from(child.id()).unwrap());
-    kill(process, Signal::SIGINT).unwrap();
 }
 
 #[test]
