@@ -45,9 +45,9 @@ pub(super) enum Command {
     Store(StoreArgs),
     /// Make, list and revoke the tokens of a service.
     Token(TokenArgs),
-    /// Have a service run a sweep, and follow it to its end.
+    /// Have a service run a sweep, and follow it to its end; Ctrl-C leaves it running.
     Submit(Box<SubmitArgs>),
-    /// Follow a sweep of a service to its end.
+    /// Follow a sweep of a service to its end; Ctrl-C leaves it running.
     Watch(WatchArgs),
     /// List the sweeps of a service.
     List(ListArgs),

@@ -139,7 +139,7 @@ impl Extra {
 }
 
 /// Variables that are read from the environment.
-const ENVIRONMENT: [(&str, &str); 8] = [
+const ENVIRONMENT: [(&str, &str); 11] = [
     (
         "RANGEFINDER_WORKER",
         "The program of the workers, instead of the one beside this one",
@@ -162,9 +162,12 @@ const ENVIRONMENT: [(&str, &str); 8] = [
         "The token itself, where no file is named",
     ),
     (
-        "RANGEFINDER_CA_FILE, RANGEFINDER_CERT_FILE, RANGEFINDER_KEY_FILE, RANGEFINDER_SERVER_NAME",
-        "As the options of these names say, where they are not given",
+        "RANGEFINDER_CA_FILE",
+        "As `--ca-file`, where that is not given",
     ),
+    ("RANGEFINDER_CERT_FILE", "As `--cert-file`"),
+    ("RANGEFINDER_KEY_FILE", "As `--key-file`"),
+    ("RANGEFINDER_SERVER_NAME", "As `--server-name`"),
     (
         "NO_COLOR",
         "Where it is set to anything, nothing is coloured",

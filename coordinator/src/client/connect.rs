@@ -111,6 +111,11 @@ pub(super) fn channel(options: &Options) -> Result<Channel, Error> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(wrong("it begins neither with http:// nor with https://"));
     }
+    if uri.scheme_str() == Some("http") && options.tls != ClientTls::default() {
+        return Err(wrong(
+            "certificates or a server's name are given, and http:// has no TLS",
+        ));
+    }
     let endpoint = options
         .tls
         .endpoint(endpoint)

@@ -9,7 +9,7 @@ use std::fmt;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-/// Longest text of another program that is repeated to people, in bytes.
+/// Longest text of another program that is repeated to people, in characters.
 const LONGEST: usize = 2000;
 
 /// What kind of trouble it is.
@@ -81,6 +81,12 @@ impl Error {
             .iter()
             .flat_map(|bad| &bad.field_violations)
             .map(fields::read)
+            .map(|error| FieldError {
+                code: error.code,
+                field: clean(&error.field),
+                message: clean(&error.message),
+                remedy: clean(&error.remedy),
+            })
             .collect();
         let told = details
             .error_info()
@@ -209,13 +215,19 @@ fn innermost(status: &Status) -> String {
     plain.to_lowercase().trim().to_owned()
 }
 
-/// The words of a status, of bounded length.
+/// The words of a status.
 fn said(status: &Status) -> String {
     let text = status.message().trim();
     match text {
         "" => format!("it says {:?} without a word", status.code()),
-        text => text.chars().take(LONGEST).collect(),
+        text => clean(text),
     }
+}
+
+/// Text of another program without characters that a terminal would obey.
+fn clean(text: &str) -> String {
+    let visible = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    text.chars().take(LONGEST).map(visible).collect()
 }
 
 impl fmt::Display for Error {

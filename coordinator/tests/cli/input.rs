@@ -17,6 +17,7 @@ fn help_says_what_people_need() {
 #[test]
 fn help_of_the_other_commands_says_what_people_need() {
     insta::assert_snapshot!(run(&["analyze", "--help"]).stdout);
+    insta::assert_snapshot!(run(&["watch", "--help"]).stdout);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! - `input`: bad input and configurations.
 //! - `plan`: `coordinator plan`.
 //! - `analyze`: `coordinator analyze` and `plot`.
+//! - `client`: the commands that ask a service.
 //! - `shells`: completions and pages of the manual.
 //! - `worker_command`: workers of the user's own.
 //! - `signals`: Ctrl-C and its kin.
@@ -15,6 +16,8 @@
 )]
 
 mod analyze;
+#[cfg(unix)]
+mod client;
 mod codes;
 mod input;
 mod plan;

@@ -103,7 +103,9 @@ pub(super) fn check(spec: &SweepSpec, workers: u32, on_server: bool) -> Result<(
         let local = place.file(&mut named).filter(|_| !on_server);
         let Some(file) = local else {
             // Whether a file is there the service knows.
-            mistakes.retain(|it| it.field != place.field || it.code != Code::NoSuchFile);
+            mistakes.retain(|it| {
+                it.field != place.field || ![Code::NoSuchFile, Code::NotAFile].contains(&it.code)
+            });
             continue;
         };
         let last = Path::new(&file).file_name().and_then(|name| name.to_str());

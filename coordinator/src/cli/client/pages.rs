@@ -5,7 +5,8 @@ use crate::exit;
 
 const SUBMIT: &str = "\
 Examples:
-  coordinator submit --server https://rangefinder.example:7070 --model net.pt --data train.npz
+  export RANGEFINDER_SERVER=https://rangefinder.example:7070
+  coordinator submit --model net.pt --data train.npz
       upload both, follow the sweep, write the files
   coordinator submit --config sweep.toml --on-server --detach
       the files lie with the service; print the id and leave";

@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rangefinder_report::terminal;
 use rangefinder_sweep::event::SweepEvent;
+use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// stderr, shared by those who have something to say. Cheap to clone.
@@ -41,8 +42,12 @@ impl Screen {
     }
 
     fn say(&self, text: &str) {
-        let (width, _) = terminal::stderr_style();
-        terminal::say(&format!("{}\n", terminal::fold(text, width, 2)));
+        if io::stderr().is_terminal() {
+            let (width, _) = terminal::stderr_style();
+            terminal::say(&format!("{}\n", terminal::fold(text, width, 2)));
+        } else {
+            terminal::say(&format!("{text}\n"));
+        }
     }
 
     /// Shows how far a file of so many bytes is.
