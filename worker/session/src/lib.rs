@@ -11,9 +11,13 @@
 //!   becomes of its panics.
 //! - `link`: one gRPC connection.
 //! - [`shutdown`]: how a process learns that it should end.
+//! - `fuzzing` (feature `fuzzing`): the decisions in a fuzzer's hands.
 //! - `mock` (feature `mock`): a trainer of analytic losses that behaves as it is told to.
 
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ledger;
 mod link;
 mod machine;
