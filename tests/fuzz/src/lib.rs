@@ -32,7 +32,7 @@ const ALLOWANCE_BYTES: usize = 32 << 20;
 
 /// Times its size that an input may take besides: deflate unpacks to 1,032 times, into memory that
 /// grows by doubling.
-const TIMES: usize = 4096;
+const TIMES: usize = 2048;
 
 /// What became of an input.
 #[derive(Clone, Copy, Debug)]

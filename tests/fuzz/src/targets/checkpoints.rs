@@ -66,15 +66,59 @@ fn sound(tensor: &StoredTensor) {
     }
 }
 
-/// A dictionary of one tensor.
+/// A dictionary of one tensor, and pickles that are short and would have much made of them: one object
+/// is named again and again.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    let mut pickle = b"\x80\x02}q\x00X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storage\
-        ctorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQK\0K\x02K\x03\x86K\x01K\x02\x86\x89\
-        ccollections\nOrderedDict\n)RtRs."
-        .to_vec();
-    let length = u16::try_from(pickle.len()).expect("a short pickle");
-    let mut input = length.to_le_bytes().to_vec();
-    input.append(&mut pickle);
-    input.extend([0; 24]);
-    vec![input]
+    const STORAGE: &[u8] = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQ";
+    const REBUILD: &[u8] = b"ctorch._utils\n_rebuild_tensor_v2\n";
+    let one = [
+        b"\x80\x02}X\x01\0\0\0w",
+        REBUILD,
+        b"(",
+        STORAGE,
+        b"K\0K\x02K\x03\x86K\x01K\x02\x86\x89ccollections\nOrderedDict\n)RtRs.",
+    ];
+    let long = [b"X\x30\x75\0\0".as_slice(), &[b'k'; 30_000], b"q\0"].concat();
+    let a_storage_again_and_again = [
+        long.as_slice(),
+        b"(X\x07\0\0\0storagectorch\nFloatStorage\nh\0X\x03\0\0\0cpuK\x06tq\x01",
+        &b"h\x01Q".repeat(10_000),
+        b".",
+    ];
+    let dimensions = b"K\x01".repeat(14_000);
+    let a_tensor_again_and_again = [
+        REBUILD,
+        b"q\0(",
+        STORAGE,
+        b"K\0(",
+        &dimensions,
+        b"tq\x01h\x01tq\x02",
+        &b"h\0h\x02R".repeat(6_000),
+        b".",
+    ];
+    let each = |before: &[u8], after: &[u8]| -> Vec<u8> {
+        let numbers = (0..4_000_u16).map(|number| [before, &number.to_le_bytes(), after].concat());
+        numbers.flatten().collect()
+    };
+    let a_state_again_and_again = [
+        b"X\x03\0\0\0avgq\0}(".as_slice(),
+        &b"h\0K\x01".repeat(4_000),
+        b"uq\x01",
+        b"}(X\x05\0\0\0state}(",
+        &each(b"M", b"h\x01"),
+        b"uX\x0c\0\0\0param_groups](}X\x06\0\0\0params](",
+        &each(b"M", b""),
+        b"eseu.",
+    ];
+    [
+        one.concat(),
+        a_storage_again_and_again.concat(),
+        a_tensor_again_and_again.concat(),
+        a_state_again_and_again.concat(),
+    ]
+    .map(|pickle| {
+        let length = u16::try_from(pickle.len()).expect("a short pickle");
+        [length.to_le_bytes().as_slice(), &pickle, &[0; 24]].concat()
+    })
+    .to_vec()
 }
