@@ -3,6 +3,11 @@
 //! Each target runs in a process of its own, so that an overflow of the stack or an allocation beyond
 //! all memory is a failure with its input, too.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a test ends at its first surprise, in its helpers too"
+)]
+
 use rangefinder_fuzz::{TARGETS, corpus};
 use std::path::Path;
 use std::process::Command;

@@ -500,7 +500,8 @@ mod tests {
     fn tensor(dimensions: usize) -> Vec<u8> {
         let ones = [b"(".as_slice(), &b"K\x01".repeat(dimensions), b"t"].concat();
         [
-            b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n".as_slice(),
+            b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"
+                .as_slice(),
             b"X\x01\0\0\x000X\x03\0\0\0cpuK\x01tQK\0",
             &ones,
             &ones,

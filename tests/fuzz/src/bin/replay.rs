@@ -16,11 +16,8 @@ struct Args {
     /// The target.
     target: String,
     /// Run this one input instead.
-    #[arg(long, value_name = "FILE", conflicts_with = "write_seeds")]
+    #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Write the inputs that are made, rather than kept, into this folder instead.
-    #[arg(long, value_name = "FOLDER")]
-    write_seeds: Option<PathBuf>,
     /// Mutations to run after the corpus.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     mutations: u32,
@@ -49,12 +46,6 @@ fn main() -> ExitCode {
 }
 
 fn run(target: &Target, args: &Args) -> io::Result<()> {
-    if let Some(folder) = &args.write_seeds {
-        for (index, seed) in target.seeds().iter().enumerate() {
-            std::fs::write(folder.join(format!("seed-{index}")), seed)?;
-        }
-        return Ok(());
-    }
     let at = args.input_at.as_deref();
     if let Some(input) = &args.input {
         let Checked { read, taken } = target.check(&std::fs::read(input)?);

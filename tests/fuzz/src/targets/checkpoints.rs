@@ -69,7 +69,8 @@ fn sound(tensor: &StoredTensor) {
 /// A dictionary of one tensor, and pickles that are short and would have much made of them: one object
 /// is named again and again.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    const STORAGE: &[u8] = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQ";
+    const STORAGE: &[u8] =
+        b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x06tQ";
     const REBUILD: &[u8] = b"ctorch._utils\n_rebuild_tensor_v2\n";
     let one = [
         b"\x80\x02}X\x01\0\0\0w",
