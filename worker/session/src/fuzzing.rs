@@ -1,4 +1,4 @@
-//! A session's decisions as a fuzzer drives them: the [`Machine`] with a trainer that does as it is
+//! A session's decisions as a fuzzer drives them: the `Machine` with a trainer that does as it is
 //! told, without network, threads or clock. No part of the API.
 
 use crate::error::End;

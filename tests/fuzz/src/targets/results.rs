@@ -42,11 +42,13 @@ pub(super) fn curve(input: &[u8]) -> bool {
 
 /// A log, an event a line, is written as it is read.
 pub(super) fn events(input: &[u8]) -> bool {
-    for line in input.split(|byte| *byte == b'\n') {
-        let Ok(event) = serde_json::from_slice::<SweepEvent>(line) else {
-            return false;
-        };
-        let written = serde_json::to_string(&event).expect("an event as JSON");
+    let lines = input.split(|byte| *byte == b'\n');
+    let events: serde_json::Result<Vec<SweepEvent>> = lines.map(serde_json::from_slice).collect();
+    let Ok(events) = events else {
+        return false;
+    };
+    for event in &events {
+        let written = serde_json::to_string(event).expect("an event as JSON");
         let read: SweepEvent = serde_json::from_str(&written).expect("the same event");
         let again = serde_json::to_string(&read).expect("an event as JSON");
         assert_eq!(again, written);
