@@ -36,7 +36,7 @@ pub const TARGETS: &[Target] = &[
     kept("json", settings::json),
     kept("sweep_json", results::document),
     kept("curve", results::curve),
-    kept("events", results::events),
+    made("events", results::events, worker_messages::logs),
     kept("npz", data::npz),
     kept("npy", data::npy),
     kept("idx", data::idx),

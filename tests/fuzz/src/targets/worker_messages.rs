@@ -77,6 +77,8 @@ struct Coordinator {
     events: u64,
     /// What workers were told, for those who answer.
     told: Vec<(WorkerId, Command)>,
+    /// Events as the log has them, one a line.
+    log: String,
     over: bool,
 }
 
@@ -88,6 +90,7 @@ impl Coordinator {
             streams: [const { None }; STREAMS],
             events: 0,
             told: Vec::new(),
+            log: String::new(),
             over: false,
         };
         coordinator.apply(Event::Create {
@@ -191,6 +194,10 @@ impl Coordinator {
             .as_ref()
             .is_ok_and(|read| serde_json::to_string(read).is_ok_and(|again| again == line));
         assert!(same, "the log says {line}, and is read as {read:?}");
+        if !self.log.is_empty() {
+            self.log.push('\n');
+        }
+        self.log.push_str(&line);
     }
 
     /// What is sent can be read.
@@ -243,10 +250,17 @@ fn request(shape: u8) -> SweepRequest {
 
 /// Sweeps of every shape with two workers that do as they are told, as their coordinator heard them.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    (0..8).map(faithful).collect()
+    (0..8).map(|shape| faithful(shape).0).collect()
 }
 
-fn faithful(shape: u8) -> Vec<u8> {
+/// The logs of the same sweeps.
+pub(super) fn logs() -> Vec<Vec<u8>> {
+    let log = |shape| faithful(shape).1.log.into_bytes();
+    (0..8).map(log).collect()
+}
+
+/// What the coordinator heard, and what it made of it.
+fn faithful(shape: u8) -> (Vec<u8>, Coordinator) {
     let mut coordinator = Coordinator::new(shape);
     let mut input = Writer::default();
     input.byte(shape);
@@ -278,7 +292,7 @@ fn faithful(shape: u8) -> Vec<u8> {
         }
     }
     assert!(coordinator.over, "the sweep of shape {shape} does not end");
-    input.finish()
+    (input.finish(), coordinator)
 }
 
 /// What a worker says to a command.
