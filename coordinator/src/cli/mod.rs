@@ -62,6 +62,14 @@ pub fn main() -> ExitCode {
     }))
 }
 
+/// What `coordinator analyze CURVE` reads off a file; `None` where it would say what is wrong with it.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+#[must_use]
+pub fn analyze(curve: &std::path::Path) -> Option<rangefinder_report::SweepDocument> {
+    analyze::read(curve)
+}
+
 fn run() -> Result<u8, Trouble> {
     let read = help::command().try_get_matches();
     let cli = match read.and_then(|matches| Cli::from_arg_matches(&matches)) {

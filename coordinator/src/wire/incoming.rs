@@ -1,6 +1,9 @@
 //! What workers send.
 
-use super::{Error, MAX_OBSERVATIONS, MAX_VERSION, MAX_VERSIONS, MAX_WORKER_ID, Problem};
+use super::{
+    Error, MAX_FIELDS, MAX_OBSERVATIONS, MAX_TEXT, MAX_VERSION, MAX_VERSIONS, MAX_WORKER_ID,
+    Problem,
+};
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::connect_request::Message;
@@ -57,7 +60,7 @@ pub fn hello(request: v1::ConnectRequest) -> Result<Hello, Error> {
         worker: WorkerId(name),
         incarnation: Incarnation(hello.incarnation),
         protocol_version: hello.protocol_version,
-        device: hello.device,
+        device: cut(hello.device),
         versions: versions(hello.versions),
         leases: hello.leases.iter().map(held).collect(),
     })
@@ -100,7 +103,7 @@ pub fn report(request: v1::ConnectRequest) -> Result<Report, Error> {
         Some(Message::Failed(message)) => failed(message),
         Some(Message::HandBack(message)) => Ok(Report::HandBack(
             LeaseToken(message.lease_token),
-            message.reason,
+            cut(message.reason),
         )),
     }
 }
@@ -127,7 +130,7 @@ fn described(message: v1::Described) -> Result<Report, Error> {
             .collect(),
         parameter_count: message.parameter_count,
         initial_loss: message.initial_loss,
-        optimizer: message.optimizer,
+        optimizer: cut(message.optimizer),
         beta: message.beta,
         seekable: message.seekable,
         replayable: message.replayable,
@@ -211,11 +214,12 @@ fn failed(message: v1::Failed) -> Result<Report, Error> {
     let fields: Vec<_> = message
         .fields
         .into_iter()
+        .take(MAX_FIELDS)
         .map(|error| FieldError {
             code: known(error.code.as_deref()).unwrap_or(Code::FieldRefused),
-            field: error.field,
-            message: error.message,
-            remedy: error.remedy,
+            field: cut(error.field),
+            message: cut(error.message),
+            remedy: cut(error.remedy),
         })
         .collect();
     Ok(Report::Failed(
@@ -226,10 +230,16 @@ fn failed(message: v1::Failed) -> Result<Report, Error> {
                 Some(first) => first.code,
                 None => known(message.code.as_deref()).unwrap_or(general(kind)),
             },
-            message: message.message,
+            message: cut(message.message),
             fields,
         },
     ))
+}
+
+/// What a worker says is shown and stored as often as it says it, so there is a limit to it.
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text
 }
 
 /// The code that a worker names, unless it names none or one of another release.

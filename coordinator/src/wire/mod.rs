@@ -25,6 +25,10 @@ pub const MAX_OBSERVATIONS: usize = 1000;
 pub const MAX_WORKER_ID: usize = 253;
 /// Parts of a worker whose versions are kept.
 const MAX_VERSIONS: usize = 16;
+/// Longest text that a worker may say, in bytes; the rest is left out.
+const MAX_TEXT: usize = 16 << 10;
+/// Mistakes in fields that one failure may name; the rest is left out.
+const MAX_FIELDS: usize = 100;
 /// Longest name or version of a part that is kept, in bytes.
 const MAX_VERSION: usize = 100;
 

@@ -196,6 +196,39 @@ fn versions_of_a_worker_are_kept_within_limits() {
 }
 
 #[test]
+fn what_a_worker_says_is_kept_within_limits() {
+    // A character of two bytes stands across the limit.
+    let long = || format!("a{}", "é".repeat(16 << 10));
+    let failed = Message::Failed(v1::Failed {
+        lease_token: 1,
+        kind: v1::FailureKind::User.into(),
+        message: long(),
+        fields: vec![
+            v1::FieldError {
+                message: long(),
+                ..v1::FieldError::default()
+            };
+            101
+        ],
+        code: None,
+    });
+    let Ok(Report::Failed(_, failure)) = report(request(failed)) else {
+        panic!("no failure");
+    };
+    assert_eq!(failure.message.len(), (16 << 10) - 1);
+    assert_eq!(failure.fields.len(), 100);
+    assert_eq!(failure.fields[99].message.len(), (16 << 10) - 1);
+    let back = Message::HandBack(v1::HandBack {
+        lease_token: 1,
+        reason: long(),
+    });
+    let Ok(Report::HandBack(_, reason)) = report(request(back)) else {
+        panic!("nothing handed back");
+    };
+    assert_eq!(reason.len(), (16 << 10) - 1);
+}
+
+#[test]
 fn hello_comes_first_and_only_first() {
     let named = |name: &str| v1::Hello {
         worker_id: name.to_owned(),

@@ -15,9 +15,6 @@ use crate::tensor::StoredTensor;
 /// How the format before PyTorch 1.6 begins.
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9";
 
-/// Most dimensions a tensor may have, as in PyTorch.
-const MAX_DIMENSIONS: usize = 64;
-
 /// An open file of `torch.save`.
 #[derive(Debug)]
 pub(crate) struct Archive {
@@ -173,9 +170,6 @@ impl Archive {
 
 /// Elements of a view, all of which lie within its storage and none of which is counted twice.
 fn elements(view: &TensorRef) -> Option<usize> {
-    if view.shape.len() > MAX_DIMENSIONS {
-        return None;
-    }
     let count = view
         .shape
         .iter()

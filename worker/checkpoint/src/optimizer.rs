@@ -1,6 +1,7 @@
 //! States of optimizers.
 
 use rangefinder_errors::Code;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::archive::{self, Archive};
@@ -76,8 +77,17 @@ fn layout(pickle: &Pickle) -> Option<Layout> {
     let Object::List(groups) = pickle.get(value(pickle, root, "param_groups")?) else {
         return None;
     };
-    // Each parameter is in one group: one that is named twice would be read twice.
-    let mut seen = std::collections::HashSet::new();
+    let states: HashMap<i64, Id> = state
+        .iter()
+        .filter_map(|(key, entries)| match pickle.get(*key) {
+            Object::Int(index) => Some((*index, *entries)),
+            _ => None,
+        })
+        .collect();
+    // Each parameter is in one group and has a state of its own: one that is named twice would be
+    // read twice.
+    let mut seen = HashSet::new();
+    let mut seen_states = HashSet::new();
     groups
         .iter()
         .map(|group| {
@@ -104,11 +114,9 @@ fn layout(pickle: &Pickle) -> Option<Layout> {
                         Object::Text(name) => Some(name.clone()),
                         _ => None,
                     });
-                    let found = state
-                        .iter()
-                        .find(|(key, _)| pickle.get(*key) == &Object::Int(*index));
-                    let entries = match found {
-                        Some((_, entries)) => entries_of(pickle, *entries)?,
+                    let entries = match states.get(index) {
+                        Some(entries) if !seen_states.insert(*entries) => return None,
+                        Some(entries) => entries_of(pickle, *entries)?,
                         None => Vec::new(),
                     };
                     Some((name, entries))
@@ -175,4 +183,27 @@ fn value(pickle: &Pickle, entries: &[(Id, Id)], key: &str) -> Option<Id> {
         .iter()
         .find(|(name, _)| matches!(pickle.get(*name), Object::Text(name) if name == key))
         .map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parameters 0 and 1, whose states are the objects that these instructions of a pickle push.
+    fn groups(first: &[u8], second: &[u8]) -> Option<usize> {
+        let pickle = [
+            b"\x80\x02}(X\x05\0\0\0state}(K\0".as_slice(),
+            first,
+            b"K\x01",
+            second,
+            b"uX\x0c\0\0\0param_groups](}X\x06\0\0\0params](K\0K\x01eseu.",
+        ];
+        layout(&Pickle::read(&pickle.concat()).unwrap()).map(|groups| groups[0].len())
+    }
+
+    #[test]
+    fn each_parameter_has_a_state_of_its_own() {
+        assert_eq!(groups(b"}", b"}"), Some(2));
+        assert_eq!(groups(b"}q\0", b"h\0"), None);
+    }
 }

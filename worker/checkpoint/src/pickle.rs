@@ -10,6 +10,13 @@ use crate::error::{CheckpointError, Quoted};
 use crate::tensor::of_storage;
 use rangefinder_data::Dtype;
 
+/// Most dimensions a tensor may have, as in PyTorch.
+const MAX_DIMENSIONS: usize = 64;
+
+/// Longest text, in bytes: all are names. Few bytes of a pickle may name a text again and again, and
+/// each tensor has copies of its own.
+const MOST_TEXT: usize = 1024;
+
 /// Place of an object in the arena.
 pub(crate) type Id = usize;
 
@@ -261,6 +268,16 @@ impl Machine<'_> {
     }
 
     fn text(&mut self, length: usize) -> Result<(), CheckpointError> {
+        if length > MOST_TEXT {
+            return Err(CheckpointError::new(
+                Code::CheckpointKind,
+                format!(
+                    "has a text of {length} bytes in its data.pkl, where names of at most \
+                     {MOST_TEXT} are expected"
+                ),
+                "save with torch.save the state_dict() of the model or of the optimizer alone",
+            ));
+        }
         let text = std::str::from_utf8(self.slice(length)?).map(str::to_owned);
         let text = text.map_err(|_| self.broken())?;
         self.push(Object::Text(text));
@@ -442,7 +459,9 @@ impl Machine<'_> {
             _ => None,
         };
         let numbers = |id: &Id| match self.object(*id) {
-            Object::Tuple(items) => items.iter().map(number).collect::<Option<Vec<_>>>(),
+            Object::Tuple(items) if items.len() <= MAX_DIMENSIONS => {
+                items.iter().map(number).collect::<Option<Vec<_>>>()
+            }
             _ => None,
         };
         let (shape, strides) = (numbers(shape)?, numbers(strides)?);
@@ -475,6 +494,38 @@ mod tests {
             pickle.get(entries[1].1),
             &Object::List(vec![entries[0].1 + 1])
         );
+    }
+
+    /// A tensor of as many dimensions.
+    fn tensor(dimensions: usize) -> Vec<u8> {
+        let ones = [b"(".as_slice(), &b"K\x01".repeat(dimensions), b"t"].concat();
+        [
+            b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"
+                .as_slice(),
+            b"X\x01\0\0\x000X\x03\0\0\0cpuK\x01tQK\0",
+            &ones,
+            &ones,
+            b"tR.",
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn a_tensor_has_no_more_dimensions_than_pytorch_allows() {
+        let pickle = Pickle::read(&tensor(64)).unwrap();
+        assert!(matches!(pickle.root(), Object::Tensor(view) if view.shape == [1; 64]));
+        assert!(Pickle::read(&tensor(65)).is_err());
+    }
+
+    #[test]
+    fn texts_are_no_longer_than_names() {
+        let text = |length: u32| {
+            let name = vec![b'k'; length as usize];
+            [b"X", length.to_le_bytes().as_slice(), &name, b"."].concat()
+        };
+        assert!(Pickle::read(&text(1024)).is_ok());
+        let error = Pickle::read(&text(1025)).unwrap_err();
+        assert!(error.message.contains("a text of 1025 bytes"), "{error}");
     }
 
     proptest! {

@@ -279,7 +279,7 @@ impl Ledger {
     }
 
     /// What must always hold; the text says what does not.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn check(&self) -> Result<(), String> {
         for (token, lease) in &self.leases {
             let steps: Vec<_> = lease.kept.iter().map(|loss| loss.step).collect();

@@ -12,11 +12,15 @@
 //! - `dial`: reaching the coordinator. `link`: one stream with it.
 //! - `files`: the files that an order names, found or downloaded before the trainer hears of it.
 //! - [`shutdown`]: how a process learns that it should end.
+//! - `fuzzing` (feature `fuzzing`): the decisions in a fuzzer's hands.
 //! - `mock` (feature `mock`): a trainer of analytic losses that behaves as it is told to.
 
 mod dial;
 mod error;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ledger;
 mod link;
 mod machine;

@@ -186,6 +186,12 @@ impl Machine {
         })
     }
 
+    /// What must always hold of the ledger; the text says what does not.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.ledger.check()
+    }
+
     fn on_message(
         &mut self,
         now: Duration,

@@ -155,6 +155,17 @@ fn aliases_of_aliases_are_refused_before_they_fill_the_memory() {
 }
 
 #[test]
+fn aliases_of_aliases_nest_no_deeper_than_what_is_written() {
+    let deep = |levels: usize| {
+        let nested = |inner: &str| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
+        format!("a: &a {}\nb: {}\n", nested("1"), nested("*a"))
+    };
+    assert!(parse(Format::Yaml, &deep(127)).is_ok());
+    let error = parse(Format::Yaml, &deep(128)).unwrap_err();
+    assert!(error.message.contains("nested too deeply"), "{error}");
+}
+
+#[test]
 fn deep_nesting_is_an_error_not_a_crash() {
     for (format, text) in [
         (

@@ -8,12 +8,16 @@ use std::ops::Range;
 
 /// Values that aliases may multiply to: far more than any file of settings has.
 const MOST_NODES: usize = 100_000;
+/// Levels that values may be nested, aliases resolved: what is done with a tree recurses. Without
+/// aliases the parser's own limit is the same.
+const MOST_LEVELS: usize = 255;
 
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut builder = Builder {
         text,
         anchors: HashMap::new(),
         nodes: 0,
+        level: 0,
     };
     let mut events =
         Parser::new_from_str(text).filter(|event| !matches!(event, Ok((Event::Comment(..), _))));
@@ -42,6 +46,8 @@ struct Builder<'a> {
     text: &'a str,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
+    /// Lists and maps around the value that is read.
+    level: usize,
 }
 
 impl Builder<'_> {
@@ -59,11 +65,15 @@ impl Builder<'_> {
                 (tagged(&text, style, tag.as_deref()), anchor, None)
             }
             Event::SequenceStart(_, anchor, _) => {
+                self.level += 1;
                 let (list, end) = self.list(events)?;
+                self.level -= 1;
                 (Value::List(list), anchor, Some(end))
             }
             Event::MappingStart(_, anchor, _) => {
+                self.level += 1;
                 let (entries, end) = self.map(events)?;
+                self.level -= 1;
                 (Value::Map(entries), anchor, Some(end))
             }
             _ => return Err(at(span, "it ends in the middle of a value")),
@@ -85,6 +95,12 @@ impl Builder<'_> {
             return Err(at(span, "an alias stands inside of its own anchor"));
         };
         self.count(nodes, span)?;
+        if self.level + levels(&node) > MOST_LEVELS {
+            return Err(at(
+                span,
+                "values are nested too deeply; expected at most 255 levels, aliases resolved",
+            ));
+        }
         Ok(Node {
             span: range(span, self.text)?,
             value: node.value,
@@ -149,6 +165,16 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// Lists and maps within each other.
+fn levels(node: &Node) -> usize {
+    let deepest = match &node.value {
+        Value::List(list) => list.iter().map(levels).max(),
+        Value::Map(entries) => entries.iter().map(|entry| levels(&entry.node)).max(),
+        _ => return 0,
+    };
+    deepest.unwrap_or(0) + 1
 }
 
 /// Adds what a map takes over by `<<`: keys of its own win, then earlier ones.

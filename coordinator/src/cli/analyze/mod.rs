@@ -42,8 +42,47 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
     if args.smoothed {
         return smoothed(args, &curves, &settings);
     }
+    let document = document(args, &curves, &spec, &settings);
+    if !args.quiet {
+        let (width, colour) = terminal::stderr_style();
+        terminal::say(&terminal::summary(&document, None, width, colour));
+    }
+    answer::show(&document, args.json, None)?;
+    Ok(answer::end(&document, args.quiet))
+}
 
-    let mut found = record::read(&settings, &curves.learning_rates, &curves.replicas);
+/// What `coordinator analyze CURVE` shows of a file; `None` where it says what is wrong with it.
+#[cfg(feature = "fuzzing")]
+pub(super) fn read(curve: &std::path::Path) -> Option<SweepDocument> {
+    let args = AnalyzeArgs {
+        curve: curve.to_owned(),
+        method: None,
+        profile: None,
+        raw: false,
+        smoothed: false,
+        beta: None,
+        skip_begin: None,
+        skip_end: None,
+        early_stop_threshold: None,
+        num_training: None,
+        seed: None,
+        quiet: true,
+        json: false,
+    };
+    let curves = input::read(curve, None).ok()?;
+    let spec = asked(&args, &curves.spec);
+    let settings = settings(&spec, curves.beta).ok()?;
+    Some(document(&args, &curves, &spec, &settings))
+}
+
+/// The curves with what was read off them.
+fn document(
+    args: &AnalyzeArgs,
+    curves: &Curves,
+    spec: &SweepSpec,
+    settings: &AnswerSettings,
+) -> SweepDocument {
+    let mut found = record::read(settings, &curves.learning_rates, &curves.replicas);
     // A sweep.json says how it ended, and has raw losses.
     let from_elsewhere = curves.stop.is_none();
     if from_elsewhere && !args.raw && curves.replicas.iter().any(|losses| seem_smoothed(losses)) {
@@ -56,22 +95,16 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
             });
         }
     }
-    let each = record::read_each(&settings, &curves.learning_rates, &curves.replicas);
-    let document = SweepDocument::new(Parts {
-        spec: &spec,
+    let each = record::read_each(settings, &curves.learning_rates, &curves.replicas);
+    SweepDocument::new(Parts {
+        spec,
         learning_rates: &curves.learning_rates,
-        result: &result(&curves, &settings, spec.early_stop_threshold),
+        result: &result(curves, settings, spec.early_stop_threshold),
         answer: Some(&found),
         replica_values: &each,
         versions: BTreeMap::new(),
         timings: Timings::default(),
-    });
-    if !args.quiet {
-        let (width, colour) = terminal::stderr_style();
-        terminal::say(&terminal::summary(&document, None, width, colour));
-    }
-    answer::show(&document, args.json, None)?;
-    Ok(answer::end(&document, args.quiet))
+    })
 }
 
 fn settings(spec: &SweepSpec, beta: Option<f64>) -> Result<AnswerSettings, Trouble> {
