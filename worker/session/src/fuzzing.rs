@@ -91,6 +91,7 @@ impl Worker {
         let report = Report {
             token,
             progress: to,
+            fetched_bytes: 0,
             losses: losses.collect(),
             ended: done.then_some(Ended::With(Outcome::Finished {
                 reason: v1::FinishReason::Completed,
@@ -107,6 +108,7 @@ impl Worker {
             self.input(Input::Reported(Report {
                 token,
                 progress: left.start,
+                fetched_bytes: 0,
                 losses: Vec::new(),
                 ended: Some(Ended::Aborted),
             }));
