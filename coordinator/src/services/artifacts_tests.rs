@@ -397,7 +397,7 @@ async fn uploads_at_the_same_time_do_not_mix() {
 #[tokio::test]
 async fn a_transfer_that_brings_nothing_ends_and_what_it_brought_stays() {
     let limits = TransferLimits {
-        stall: Duration::from_millis(200),
+        stall: Duration::from_millis(700),
         transfers: 1,
     };
     let service = Service::start(LIMITS, limits).await;
