@@ -346,6 +346,48 @@ async fn what_an_order_needs_stays_and_what_none_needs_makes_room() {
     assert_eq!(joined.coordinator.shelf.downloads().len(), 4);
 }
 
+#[tokio::test]
+async fn what_is_in_use_never_makes_room() {
+    let mut first = joined(|options| options.files.cache_bytes = 1000).await;
+    let [one, two] =
+        [1, 2].map(|number| first.coordinator.shelf.put(&content(number, 600), "f.pt"));
+    // Not for another file of the same order.
+    let mut both = task(1, 0, 10, "{}");
+    both.trainer = Some(v1::TrainerSpec {
+        weights: one.clone(),
+        data: Some(v1::Data {
+            source: two,
+            ..v1::Data::default()
+        }),
+        ..spec("{}")
+    });
+    first.connection.send(ToWorker::Assign(both)).await;
+    let failed_order = failed(first.connection.report().await);
+    assert_eq!(failed_order.code().parse(), Ok(Code::WorkerCache));
+    first.connection.ack(1, 0, true).await;
+    // Not for another worker, while a task is trained.
+    let mut slow = task(2, 0, 10, r#"{"faults": [{"step": 4, "what": "hang"}]}"#);
+    if let Some(trainer) = &mut slow.trainer {
+        trainer.weights = one;
+    }
+    first.connection.send(ToWorker::Assign(slow)).await;
+    let _training = first.connection.report().await;
+    let mut second = join(
+        Coordinator::start().await,
+        tempfile::tempdir().expect("a folder"),
+        "w2",
+        |options| {
+            options.files.cache = Some(first.cache.path().to_owned());
+            options.files.cache_bytes = 1000;
+        },
+    )
+    .await;
+    let three = second.coordinator.shelf.put(&content(3, 600), "f.pt");
+    let (kind, code, _, message) = failure(&mut second, &three).await;
+    assert_eq!((kind, code), (FailureKind::Worker, Code::WorkerCache));
+    assert!(message.contains("600 are in use"), "{message}");
+}
+
 /// What an order that needs a file fails with: kind, code, field and message.
 async fn failure(joined: &mut Joined, weights: &str) -> (FailureKind, Code, String, String) {
     let failed = failed(joined.describe(1, weights).await);
