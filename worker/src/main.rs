@@ -20,7 +20,10 @@ const LIBTORCH_VERSION: &str = env!("RANGEFINDER_LIBTORCH_VERSION");
 
 const HELP: &str = "\
 The worker of Rangefinder: joins a coordinator and trains what it is told to.
-The coordinator starts its own workers, on its own machine: there is no need to start one by hand.
+A coordinator that runs one sweep starts its own workers, on its own machine: there is no need to start
+one by hand. A coordinator that is a service is joined by workers that are started like this:
+
+  RANGEFINDER_COORDINATOR=https://HOST:PORT RANGEFINDER_TOKEN_FILE=FILE worker
 
 Usage: worker [--help | --version]
 
@@ -30,11 +33,29 @@ All else is told by the environment:
   RANGEFINDER_WORKER_ID          unique name of the worker [default: host name and process id]
   RANGEFINDER_DEVICE             auto, cpu or cuda:i [default: auto]
   RANGEFINDER_WATCH_STDIN        1: end with standard input [default: 0]
-  RANGEFINDER_RECONNECT_SECONDS  how long to look for the coordinator [default: 60]
-  RANGEFINDER_DRAIN_SECONDS      how long a leaving worker may finish its task [default: 20]
+  RANGEFINDER_RECONNECT_SECONDS  how long to look for the coordinator, or forever
+                                 [default: forever; 60 with RANGEFINDER_WATCH_STDIN=1]
+  RANGEFINDER_DRAIN_SECONDS      how long a leaving worker may finish its task [default: 60]
   RANGEFINDER_STUCK_SECONDS      how long a stopped step may take to come back [default: 30]
   RUST_LOG                       what to log to standard error [default: warn]
 
+For a coordinator with https:// (files are read again for every connection):
+  RANGEFINDER_CA_FILE            certificates of its authorities [default: those of the system]
+  RANGEFINDER_CERT_FILE          the worker's own certificate, where the coordinator demands one
+  RANGEFINDER_KEY_FILE           the key of that certificate
+  RANGEFINDER_SERVER_NAME        name in its certificate [default: host of the address]
+
+Files that sweeps name:
+  RANGEFINDER_CACHE_DIR          folder of files downloaded from the coordinator; workers may share it
+                                 [default: $CACHE_DIRECTORY, else rangefinder in the user's cache]
+  RANGEFINDER_CACHE_BYTES        most bytes in it [default: 20G]
+  RANGEFINDER_MODEL_ROOT         folders within which models must lie, as NAME=PATH:NAME=PATH
+  RANGEFINDER_DATA_ROOT          folders within which data must lie
+  RANGEFINDER_CONFINED           1: no files outside of these folders [default: 1 when one is named]
+  RANGEFINDER_MAX_MODEL_BYTES    most bytes of a model from the coordinator or such a folder
+                                 [default: 16G]
+
+SIGTERM lets it finish its task or hand it back, and leave; a second one ends it at once.
 Exit codes: 0 told to leave, 1 cannot go on, 2 wrong arguments or environment.
 ";
 
@@ -112,13 +133,23 @@ fn join(mut options: Options) -> u8 {
         }
     };
     let ended = runtime.block_on(async {
-        let shutdown = shutdown::on_signals().map_err(|error| (Code::System, error.to_string()))?;
-        Session::run(options, TorchTrainer::new(device), shutdown)
-            .await
-            .map_err(|error| (error.code(), error.to_string()))
+        let signals = shutdown::on_signals().map_err(|error| (Code::System, error.to_string()))?;
+        let session = Session::run(options, TorchTrainer::new(device), signals.leave);
+        tokio::select! {
+            ended = session => ended
+                .map(Some)
+                .map_err(|error| (error.code(), error.to_string())),
+            () = signals.at_once.cancelled() => Ok(None),
+        }
     });
+    // File work that is under way ends with the process.
+    runtime.shutdown_background();
     match ended {
-        Ok(End::Drained | End::ShutDown | End::CoordinatorGone) => EXIT_DONE,
+        Ok(None) => {
+            eprintln!("worker: told twice to end: ended at once");
+            EXIT_FAILED
+        }
+        Ok(Some(End::Drained | End::ShutDown | End::CoordinatorGone)) => EXIT_DONE,
         Err((code, message)) => fail(EXIT_FAILED, code, &message),
     }
 }

@@ -52,6 +52,16 @@ fn help_names_every_variable() {
         options::RECONNECT_SECONDS,
         options::DRAIN_SECONDS,
         options::STUCK_SECONDS,
+        options::CA_FILE,
+        options::CERT_FILE,
+        options::KEY_FILE,
+        options::SERVER_NAME,
+        options::CACHE_DIR,
+        options::CACHE_BYTES,
+        options::MODEL_ROOT,
+        options::DATA_ROOT,
+        options::CONFINED,
+        options::MAX_MODEL_BYTES,
     ] {
         assert!(help.contains(name), "{name}");
     }
@@ -78,9 +88,10 @@ fn the_page_of_the_manual_says_what_help_says() {
         }
     }
     for said in [
-        // The coordinator listens on the loopback interface only.
+        // That of a single sweep listens on the loopback interface only.
         "on its own machine",
-        "no need to start one by hand",
+        "a service",
+        "a second one ends it at once",
         "told to leave",
         "cannot go on",
         "wrong arguments or environment",

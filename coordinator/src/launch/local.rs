@@ -75,6 +75,19 @@ impl Options {
             .env("RANGEFINDER_DEVICE", &placement.device)
             .env("RANGEFINDER_WATCH_STDIN", "1")
             .env("CUDA_VISIBLE_DEVICES", &placement.cuda_visible_devices);
+        // Meant for workers that join a service: these here speak to loopback, and read what their
+        // user names.
+        for of_a_service in [
+            "RANGEFINDER_CA_FILE",
+            "RANGEFINDER_CERT_FILE",
+            "RANGEFINDER_KEY_FILE",
+            "RANGEFINDER_SERVER_NAME",
+            "RANGEFINDER_MODEL_ROOT",
+            "RANGEFINDER_DATA_ROOT",
+            "RANGEFINDER_CONFINED",
+        ] {
+            command.env_remove(of_a_service);
+        }
         Process::spawn(&worker.0, command).map_err(|source| Error::Spawn {
             path: self.program.clone(),
             source,

@@ -371,5 +371,4 @@ async fn send(
 }
 
 #[cfg(test)]
-#[path = "artifacts_tests.rs"]
 mod tests;

@@ -5,7 +5,8 @@
 //! - [`options`]: how a worker is told whom to join; one contract for every way to start it.
 //! - [`Session`]: the whole, `Options` and a trainer in, [`End`] or [`Error`] out. It collects what
 //!   happens, lets `machine` decide, and does what that says.
-//! - `machine`: the decisions, sans-IO. `turn`: what comes into it and goes out. `ledger`: leases
+//! - `machine`: the decisions, sans-IO. `phase`: how it stands.
+//!   `turn`: what comes into it and goes out. `ledger`: leases
 //!   held and what is not acknowledged. `work`: orders, checked. `pace`: jitter and back-off.
 //! - `runner`: the trainer's thread. `mailbox`: what it leaves for the session. `panics`: what
 //!   becomes of its panics.
@@ -30,6 +31,7 @@ pub mod mock;
 pub mod options;
 mod pace;
 mod panics;
+mod phase;
 mod runner;
 mod session;
 pub mod shutdown;

@@ -9,6 +9,7 @@ use crate::ledger::Ledger;
 use crate::mailbox::{Ended, Report};
 use crate::options::{Options, Timing};
 use crate::pace::{Backoff, Jitter};
+use crate::phase::{Leaving, Phase, Running};
 use crate::trainer::Failure;
 use crate::turn::{Action, Closed, Input};
 use crate::work::{self, Job, Outcome, worker_failure};
@@ -24,32 +25,6 @@ const REMEMBERED: usize = 1024;
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Bounds of the pace that a coordinator may ask for.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Phase {
-    /// No connection; the next attempt is due then.
-    Waiting(Duration),
-    /// Welcome has not come; it is due then.
-    Greeting(Duration),
-    /// Connected; the next heartbeat is due then.
-    Connected(Duration),
-}
-
-/// What the trainer works on.
-#[derive(Debug)]
-struct Running {
-    token: u64,
-    /// Since when its lease is no longer held: what it still reports means nothing.
-    dropped: Option<Duration>,
-}
-
-#[derive(Debug)]
-struct Leaving {
-    end: End,
-    /// What is not done by then is handed back.
-    hand_back_at: Duration,
-    handed_back: bool,
-}
 
 #[derive(Debug)]
 pub(crate) struct Machine {

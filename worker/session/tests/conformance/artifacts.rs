@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// What each file of an order was when the trainer heard of it: the end of its path, and its content.
-type Seen = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+/// What each file of an order was when the trainer heard of it: the end of its path, and the digest
+/// of its content.
+type Seen = Arc<Mutex<Vec<(String, Digest)>>>;
 
 /// The mock trainer, which reads the files that it is told of.
 #[derive(Default)]
@@ -40,7 +41,7 @@ impl Reader {
         let mut seen = self.seen.lock().expect("not poisoned");
         for path in paths.into_iter().filter(|path| !path.is_empty()) {
             let name = path.rsplit('/').next().expect("a name").to_owned();
-            seen.push((name, std::fs::read(path).expect(path)));
+            seen.push((name, Digest::of(&std::fs::read(path).expect(path))));
         }
     }
 }
@@ -113,7 +114,7 @@ async fn join(
 }
 
 impl Joined {
-    fn seen(&self) -> Vec<(String, Vec<u8>)> {
+    fn seen(&self) -> Vec<(String, Digest)> {
         std::mem::take(&mut self.seen.lock().expect("not poisoned"))
     }
 
@@ -186,7 +187,7 @@ async fn every_file_of_an_order_may_be_an_artifact() {
     };
     let expected: Vec<_> = files
         .into_iter()
-        .map(|(name, content)| (name.to_owned(), content))
+        .map(|(name, content)| (name.to_owned(), Digest::of(&content)))
         .collect();
     let orders = [
         ToWorker::Describe(v1::Describe {
@@ -203,11 +204,12 @@ async fn every_file_of_an_order_may_be_an_artifact() {
             ..task(3, 0, 10, "{}")
         }),
     ];
-    for order in orders {
+    for (token, order) in (1..).zip(orders) {
         joined.connection.send(order).await;
         let (_, end) = joined.connection.until_end().await;
         assert!(!matches!(end, FromWorker::Failed(_)), "{end:?}");
         assert_eq!(joined.seen(), expected);
+        joined.connection.ack(token, 0, true).await;
     }
     assert_eq!(joined.coordinator.shelf.downloads(), [0; 7], "once each");
 }
@@ -222,7 +224,7 @@ async fn a_download_that_is_cut_off_goes_on_where_it_was() {
     assert!(matches!(answer, FromWorker::Described(_)), "{answer:?}");
     let offsets = [0, 3 * CHUNK as u64, 7 * CHUNK as u64];
     assert_eq!(joined.coordinator.shelf.downloads(), offsets);
-    assert_eq!(joined.seen(), [("w.pt".to_owned(), content)]);
+    assert_eq!(joined.seen(), [("w.pt".to_owned(), Digest::of(&content))]);
 }
 
 #[tokio::test]
@@ -241,7 +243,7 @@ async fn a_download_goes_on_in_the_next_process() {
     let answer = second.describe(2, &name).await;
     assert!(matches!(answer, FromWorker::Described(_)), "{answer:?}");
     assert_eq!(second.coordinator.shelf.downloads()[1], 4 * CHUNK as u64);
-    assert_eq!(second.seen(), [("w.pt".to_owned(), content)]);
+    assert_eq!(second.seen(), [("w.pt".to_owned(), Digest::of(&content))]);
 }
 
 /// Waits for a heartbeat that says so many bytes; answers with the steps that it says.
@@ -323,7 +325,7 @@ async fn workers_of_one_machine_share_what_was_downloaded() {
     for joined in [&mut first, &mut second] {
         let answer = joined.connection.report().await;
         assert!(matches!(answer, FromWorker::Described(_)), "{answer:?}");
-        assert_eq!(joined.seen(), [("w.pt".to_owned(), content.clone())]);
+        assert_eq!(joined.seen(), [("w.pt".to_owned(), Digest::of(&content))]);
     }
     assert_eq!(shelf.downloads(), [0]);
     assert_eq!(second.coordinator.shelf.downloads(), Vec::<u64>::new());
@@ -342,6 +344,48 @@ async fn what_an_order_needs_stays_and_what_none_needs_makes_room() {
     }
     // The third took the place of the first, which came again.
     assert_eq!(joined.coordinator.shelf.downloads().len(), 4);
+}
+
+#[tokio::test]
+async fn what_is_in_use_never_makes_room() {
+    let mut first = joined(|options| options.files.cache_bytes = 1000).await;
+    let [one, two] =
+        [1, 2].map(|number| first.coordinator.shelf.put(&content(number, 600), "f.pt"));
+    // Not for another file of the same order.
+    let mut both = task(1, 0, 10, "{}");
+    both.trainer = Some(v1::TrainerSpec {
+        weights: one.clone(),
+        data: Some(v1::Data {
+            source: two,
+            ..v1::Data::default()
+        }),
+        ..spec("{}")
+    });
+    first.connection.send(ToWorker::Assign(both)).await;
+    let failed_order = failed(first.connection.report().await);
+    assert_eq!(failed_order.code().parse(), Ok(Code::WorkerCache));
+    first.connection.ack(1, 0, true).await;
+    // Not for another worker, while a task is trained.
+    let mut slow = task(2, 0, 10, r#"{"faults": [{"step": 4, "what": "hang"}]}"#);
+    if let Some(trainer) = &mut slow.trainer {
+        trainer.weights = one;
+    }
+    first.connection.send(ToWorker::Assign(slow)).await;
+    let _training = first.connection.report().await;
+    let mut second = join(
+        Coordinator::start().await,
+        tempfile::tempdir().expect("a folder"),
+        "w2",
+        |options| {
+            options.files.cache = Some(first.cache.path().to_owned());
+            options.files.cache_bytes = 1000;
+        },
+    )
+    .await;
+    let three = second.coordinator.shelf.put(&content(3, 600), "f.pt");
+    let (kind, code, _, message) = failure(&mut second, &three).await;
+    assert_eq!((kind, code), (FailureKind::Worker, Code::WorkerCache));
+    assert!(message.contains("600 are in use"), "{message}");
 }
 
 /// What an order that needs a file fails with: kind, code, field and message.
