@@ -1,5 +1,11 @@
 //! Random schedules of faults: whatever happens, each sweep results in what an undisturbed run gives.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests panic as tests do"
+)]
+
 use rangefinder_simulation::{Mutation, Summary, run};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
