@@ -152,7 +152,7 @@ impl State {
         let forgotten = self
             .workers
             .values()
-            .filter(|worker| !worker.connected && worker.lease.is_none())
+            .filter(|worker| worker.away())
             .map(|worker| worker.since.after(self.options.forget_worker_ms));
         // Only one who could take work waits for the end of a pause or a rest.
         let idle = || {

@@ -147,18 +147,16 @@ impl State {
     /// Takes out workers that nobody has heard of for long, the oldest first, and those that are
     /// too many to be remembered.
     pub(super) fn forget_workers(&mut self, out: &mut Outbox) {
-        let forgettable = self.workers.iter().filter(|(_, worker)| !worker.connected);
-        let mut forgettable: Vec<_> = forgettable
-            .filter(|(_, worker)| worker.lease.is_none())
-            .map(|(id, worker)| (worker.since, id.clone()))
-            .collect();
-        forgettable.sort_unstable();
-        let too_many = forgettable.len().saturating_sub(REMEMBERED);
-        for (index, (since, worker)) in forgettable.into_iter().enumerate() {
+        let away = self.workers.iter().filter(|(_, worker)| worker.away());
+        let mut away: Vec<_> = away.map(|(id, worker)| (worker.since, id)).collect();
+        away.sort_unstable();
+        let too_many = away.len().saturating_sub(REMEMBERED);
+        let too_long = away
+            .partition_point(|(since, _)| self.now.since(*since) >= self.options.forget_worker_ms);
+        away.truncate(too_many.max(too_long));
+        let forgotten: Vec<_> = away.into_iter().map(|(at, id)| (at, id.clone())).collect();
+        for (since, worker) in forgotten {
             let away_ms = self.now.since(since);
-            if index >= too_many && away_ms < self.options.forget_worker_ms {
-                break;
-            }
             let cause = format!("it was not connected for {}", seconds(away_ms));
             self.remove(&worker, &cause, out);
         }

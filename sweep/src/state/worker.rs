@@ -58,6 +58,11 @@ impl Worker {
         }
     }
 
+    /// Whether it is neither there nor expected back with its work.
+    pub(super) fn away(&self) -> bool {
+        !self.connected && self.lease.is_none()
+    }
+
     /// Whether it may be given work, now or when it is done with what it has.
     pub(super) fn usable(&self, now: Time) -> bool {
         self.connected

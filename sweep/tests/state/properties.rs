@@ -30,6 +30,8 @@ enum Op {
     Fail,
     HandBack(usize),
     Advance(u64),
+    /// The coordinator is killed, and starts again from its log.
+    Crash,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -116,7 +118,16 @@ fn disturb(world: &mut World, op: &Op) {
             }
         }
         Op::Advance(ms) => world.advance(*ms),
+        Op::Crash => {
+            world.restart();
+            world.apply(Event::Tick);
+        }
     }
+}
+
+/// Everything, with crashes of the coordinator.
+fn any_op() -> impl Strategy<Value = Op> {
+    prop_oneof![30 => op(), 1 => Just(Op::Crash)]
 }
 
 /// What must be the same, whatever happened on the way.
@@ -190,7 +201,7 @@ proptest! {
     fn whatever_happens_the_result_is_that_of_an_undisturbed_run(
         training in training(),
         request in sweep_request(),
-        ops in proptest::collection::vec(op(), 0..250),
+        ops in proptest::collection::vec(any_op(), 0..250),
     ) {
         let (world, sweep) = disturbed(&training, &request, &ops);
         let result = world.result(&sweep);
@@ -218,7 +229,7 @@ proptest! {
     fn within_the_usual_limits_every_sweep_ends_though_every_worker_vanishes(
         training in training(),
         request in sweep_request(),
-        ops in proptest::collection::vec(op(), 0..150),
+        ops in proptest::collection::vec(any_op(), 0..150),
         cancel in any::<bool>(),
     ) {
         let mut world = World::new(rangefinder_sweep::state::Options::default(), training);

@@ -137,6 +137,7 @@ impl World {
 
     /// Takes an event in, hands on what follows from it, and checks everything.
     pub fn apply(&mut self, event: Event) -> Vec<Action> {
+        self.invariants.parked |= event == Event::Park;
         self.log.push((self.now, event.clone()));
         let actions = self.state.apply(self.now, event);
         self.actions.push(actions.clone());
@@ -200,6 +201,7 @@ impl World {
     /// The coordinator is killed and starts again; every connection breaks.
     pub fn restart(&mut self) {
         self.state = self.rebuilt();
+        self.invariants.parked = false;
         for worker in self.workers.values_mut() {
             worker.connected = false;
         }
@@ -346,6 +348,21 @@ impl World {
             self.now = self.state.next_deadline().expect("something is waited for");
             self.apply(Event::Tick);
         }
+    }
+
+    /// A sweep that has ended is deleted, with its log.
+    pub fn forget(&mut self, sweep: &SweepId) {
+        self.requests.retain(|(known, _)| known != sweep);
+        self.apply(Event::Forget {
+            sweep: sweep.clone(),
+        });
+    }
+
+    /// A worker of a new name completes the sweep.
+    pub fn finish_with_new_worker(&mut self, sweep: &SweepId) {
+        self.start_worker(&WorkerId("new".to_owned()));
+        self.finish(sweep);
+        assert_eq!(self.result(sweep).outcome, Some(Outcome::Completed));
     }
 
     /// One round in which every worker is there, trains, and is heard.
