@@ -168,8 +168,10 @@ impl ArtifactStore {
             .complete(digest)?
             .filter(|(_, note)| owner.is_none_or(|owner| note.owners.contains(owner)))
             .ok_or(Error::Unknown { digest })?;
-        // Under the guard nobody holds it alone.
-        file.lock_shared().map_err(Error::io(&path))?;
+        // Nobody holds it alone but who removes it, which the guard excludes.
+        if !taken(file.try_lock_shared(), &path)? {
+            return Err(Error::Busy { digest });
+        }
         // The time of the last use decides what leaves first; without the right to set it, older
         // things leave first.
         if let Err(error) = file.set_modified(SystemTime::now()) {

@@ -303,6 +303,28 @@ fn what_was_not_used_for_longest_makes_room_unless_it_is_pinned() {
 }
 
 #[test]
+fn an_artifact_has_as_many_pins_as_are_wanted_and_the_last_one_counts() {
+    let folder = folder();
+    let store = open(
+        &folder,
+        Limits {
+            max_total_bytes: 200,
+            ..ROOMY
+        },
+    );
+    let bytes = content(1, 100);
+    let first = upload(&store, Some("lab"), &bytes).unwrap();
+    let second = store.pin(first.digest(), None).unwrap();
+    let third = upload(&store, Some("other"), &bytes).unwrap();
+    let full = || upload(&store, None, &content(2, 200)).map(|pin| pin.size_bytes());
+    for pin in [first, second, third] {
+        assert_eq!(full().unwrap_err().code(), Code::ArtifactRoom);
+        drop(pin);
+    }
+    assert_eq!(full(), Ok(200));
+}
+
+#[test]
 fn a_pin_of_another_process_counts_and_ends_with_it() {
     let folder = folder();
     let limits = Limits {
