@@ -181,6 +181,11 @@ impl Core {
                     self.apply(now, event);
                 }
             }
+            FromWorker::Leaving { worker, link } => {
+                if self.peers.speaks(&worker, link).is_some() {
+                    self.apply(now, Event::Drain { worker });
+                }
+            }
             FromWorker::Report {
                 worker,
                 link,
@@ -207,6 +212,7 @@ impl Core {
         // Welcome promises nothing that would have to be durable.
         let welcome = wire::welcome(&self.options.state);
         self.peers.send(&hello.worker, opened.id, welcome);
+        let leaving = hello.leaving.then(|| hello.worker.clone());
         self.apply(
             now,
             Event::Joined {
@@ -217,6 +223,9 @@ impl Core {
                 leases: hello.leases,
             },
         );
+        if let Some(worker) = leaving {
+            self.apply(now, Event::Drain { worker });
+        }
         Link {
             id: opened.id,
             outbox: opened.outbox,

@@ -226,6 +226,20 @@ impl Connection {
             .map_err(|_| Error::Stopped)
     }
 
+    /// Says that the worker takes no more work, and will leave. May be said again.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn leaving(&self) -> Result<(), Error> {
+        self.workers
+            .send(FromWorker::Leaving {
+                worker: self.worker.clone(),
+                link: self.link,
+            })
+            .await
+            .map_err(|_| Error::Stopped)
+    }
+
     /// Says that the stream has ended. The worker may live.
     pub async fn disconnect(self) {
         // An engine that has stopped needs no telling.

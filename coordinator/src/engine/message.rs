@@ -93,6 +93,10 @@ pub(super) enum FromWorker {
         worker: WorkerId,
         link: LinkId,
     },
+    Leaving {
+        worker: WorkerId,
+        link: LinkId,
+    },
     Report {
         worker: WorkerId,
         link: LinkId,

@@ -52,6 +52,7 @@ fn hello(name: &str) -> Hello {
         device: "cpu".to_owned(),
         versions: BTreeMap::new(),
         leases: Vec::new(),
+        leaving: false,
     }
 }
 

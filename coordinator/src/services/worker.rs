@@ -128,6 +128,13 @@ async fn listen(
 /// other: the worker is set aside if it goes on, and the sweep goes on without it. One that
 /// speaks of none ends the stream.
 async fn pass_on(connection: &Connection, message: v1::ConnectRequest) -> Result<(), Refusal> {
+    let (leaving, arrived) = wire::beside(&message);
+    if leaving {
+        connection.leaving().await.map_err(Refusal::Engine)?;
+    }
+    for report in arrived {
+        connection.report(report).await.map_err(Refusal::Engine)?;
+    }
     let report = match wire::report(message) {
         Ok(report) => report,
         Err(error) => {

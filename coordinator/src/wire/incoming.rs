@@ -31,6 +31,8 @@ pub struct Hello {
     pub versions: BTreeMap<String, String>,
     /// Leases that it still holds.
     pub leases: Vec<Held>,
+    /// Whether it takes no more work, and will leave.
+    pub leaving: bool,
 }
 
 /// Reads the first message of a stream.
@@ -63,6 +65,7 @@ pub fn hello(request: v1::ConnectRequest) -> Result<Hello, Error> {
         device: cut(hello.device),
         versions: versions(hello.versions),
         leases: hello.leases.iter().map(held).collect(),
+        leaving: hello.leaving,
     })
 }
 
@@ -254,6 +257,19 @@ const fn general(kind: FailureKind) -> Code {
         FailureKind::OutOfMemory => Code::BatchMemory,
         FailureKind::Worker => Code::WorkerFailed,
     }
+}
+
+/// What a heartbeat says beside the leases that are held: whether the worker is leaving, and what
+/// has arrived of the files that its work needs.
+#[must_use]
+pub fn beside(request: &v1::ConnectRequest) -> (bool, Vec<Report>) {
+    let Some(Message::Heartbeat(heartbeat)) = &request.message else {
+        return (false, Vec::new());
+    };
+    let arriving = heartbeat.leases.iter().filter(|lease| lease.fetched_bytes > 0);
+    let fetched = arriving
+        .map(|lease| Report::Fetched(LeaseToken(lease.lease_token), lease.fetched_bytes));
+    (heartbeat.leaving, fetched.collect())
 }
 
 fn held(lease: &v1::HeldLease) -> Held {

@@ -14,7 +14,7 @@ pub mod sweeps;
 #[cfg(test)]
 mod tests;
 
-pub use incoming::{Hello, hello, report};
+pub use incoming::{Hello, beside, hello, report};
 pub use outgoing::{command, drain, welcome};
 
 use rangefinder_sweep::ids::LeaseToken;

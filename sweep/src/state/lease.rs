@@ -23,6 +23,8 @@ pub(super) struct Lease {
     pace: Pace,
     /// The longest that its process took before to the first step of a task of this sweep.
     usual_start_ms: Option<u64>,
+    /// Bytes of files that have arrived for it.
+    fetched_bytes: u64,
 }
 
 /// Why a lease has ended by itself.
@@ -62,6 +64,7 @@ impl Lease {
                 steps: 0,
             },
             usual_start_ms,
+            fetched_bytes: 0,
         }
     }
 
@@ -85,6 +88,15 @@ impl Lease {
     /// A message of the holder named the lease.
     pub(super) fn renew(&mut self, now: Time) {
         self.heard = now;
+    }
+
+    /// So many bytes of the files that the work needs have arrived. More of them is a sign that the
+    /// holder does not hang, and says nothing of its pace.
+    pub(super) fn fetched(&mut self, now: Time, bytes: u64) {
+        if bytes > self.fetched_bytes {
+            self.fetched_bytes = bytes;
+            self.pace.last = now;
+        }
     }
 
     /// So many steps are done by now. Says how long the first ones took, when these are the first.

@@ -139,8 +139,10 @@ impl State {
     /// A worker is to get no more work.
     pub(super) fn drain(&mut self, worker: &WorkerId, out: &mut Outbox) {
         if let Some(known) = self.workers.get_mut(worker) {
-            known.draining = true;
-            out.send(worker, Command::Drain);
+            // Said once: a worker that leaves by itself says so with every heartbeat.
+            if !std::mem::replace(&mut known.draining, true) {
+                out.send(worker, Command::Drain);
+            }
         }
     }
 

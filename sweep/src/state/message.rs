@@ -196,6 +196,8 @@ pub enum Report {
     Probed(LeaseToken, Probe),
     /// A sign of life with all leases held.
     Heartbeat(Vec<Held>),
+    /// So many bytes of the files that the work needs have arrived, while it cannot begin.
+    Fetched(LeaseToken, u64),
     /// Losses of consecutive steps; ones already accepted are passed over, ones after a gap are refused.
     Observations(LeaseToken, Vec<Observation>),
     /// The attempt is over.

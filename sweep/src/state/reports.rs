@@ -36,6 +36,7 @@ impl State {
             Report::Described(token, _)
             | Report::Probed(token, _)
             | Report::Observations(token, _)
+            | Report::Fetched(token, _)
             | Report::Finished { token, .. }
             | Report::Failed(token, _)
             | Report::HandBack(token, _) => *token,
@@ -47,6 +48,9 @@ impl State {
             return;
         };
         lease.renew(self.now);
+        if let Report::Fetched(_, bytes) = report {
+            return lease.fetched(self.now, bytes);
+        }
         let Lease { sweep, work, .. } = lease.clone();
         match (report, work) {
             (Report::Described(_, described), WorkKind::Describe) => {
@@ -364,6 +368,7 @@ fn kind(report: &Report) -> &'static str {
         Report::Described(..) => "a description",
         Report::Probed(..) => "a probe",
         Report::Heartbeat(_) => "a heartbeat",
+        Report::Fetched(..) => "the arrival of files",
         Report::Observations(..) => "observations",
         Report::Finished { .. } => "the end of a task",
         Report::Failed(..) => "a failure",

@@ -224,6 +224,8 @@ fn request(shape: u8) -> SweepRequest {
     let replicas = matches!(split, Split::Replicas | Split::Hybrid).then_some(2);
     let steps = if shape & 4 == 0 { STEPS } else { 1 };
     SweepRequest {
+        owner: String::new(),
+        priority: 0,
         plan: PlanRequest {
             range: Range {
                 mode: Mode::Exponential,
@@ -346,9 +348,13 @@ fn answers(command: Command) -> Vec<Message> {
                 lease_token: token.0,
                 progress: 1,
                 done: false,
+                fetched_bytes: 0,
             };
             vec![
-                Message::Heartbeat(v1::Heartbeat { leases: vec![held] }),
+                Message::Heartbeat(v1::Heartbeat {
+                    leases: vec![held],
+                    leaving: false,
+                }),
                 Message::Observations(observations),
                 Message::Finished(v1::Finished {
                     lease_token: token.0,
@@ -357,6 +363,8 @@ fn answers(command: Command) -> Vec<Message> {
                 }),
             ]
         }
-        Command::Ack { .. } | Command::Stop { .. } | Command::Desired(_) => Vec::new(),
+        Command::Ack { .. } | Command::Stop { .. } | Command::Desired(_) | Command::Drain => {
+            Vec::new()
+        }
     }
 }
