@@ -187,6 +187,6 @@ pub fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Grpc, String, 
     (status.code(), info.reason, info.metadata["code"].clone())
 }
 
-pub fn told(code: Grpc, reason: &str, catalogue: Code) -> (Grpc, String, String) {
+pub fn expected(code: Grpc, reason: &str, catalogue: Code) -> (Grpc, String, String) {
     (code, reason.to_owned(), catalogue.to_string())
 }
