@@ -1,11 +1,5 @@
 //! The service on a listener of its own, and clients of any role.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a helper that fails fails its test"
-)]
-
 use crate::services::artifacts::*;
 use rangefinder_access::Role;
 use rangefinder_artifacts::Limits;
