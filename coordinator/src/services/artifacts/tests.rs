@@ -5,7 +5,7 @@ mod support;
 use super::*;
 use rangefinder_access::Role;
 use rangefinder_artifacts::Limits;
-use support::{told, *};
+use support::*;
 use tonic::Code as Grpc;
 
 #[tokio::test]
