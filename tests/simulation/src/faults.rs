@@ -1,7 +1,8 @@
 //! What goes wrong.
 
+use crate::clients::Wish;
 use crate::invariants::Checked;
-use crate::world::{Due, Wish, World};
+use crate::world::{Due, World};
 use rangefinder_sweep::ids::SweepId;
 use rangefinder_sweep::state::Event;
 
