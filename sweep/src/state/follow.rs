@@ -193,6 +193,10 @@ impl<'a> Follower<'a> {
         observations: &[Observation],
     ) -> Result<(), Problem> {
         self.lease(token, WorkKind::Task(id))?;
+        let now = self.fold.state.now;
+        if let Some(lease) = self.fold.state.leases.get_mut(&token) {
+            lease.renew(now);
+        }
         let sweep = self.sweep()?;
         let task = sweep.task_mut(id).ok_or(NO_SUCH_LEASE)?;
         let steps = task.next_step()..task.task.end;

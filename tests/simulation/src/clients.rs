@@ -132,6 +132,7 @@ impl World {
             }
             Some(Outcome::Failed(failure)) => {
                 self.summary.failed += 1;
+                self.note(|| format!("{sweep} has failed: {}", failure.message));
                 if self.patient {
                     return Err(format!("{sweep} failed: {failure:?}"));
                 }

@@ -62,6 +62,7 @@ impl World {
                     self.disk_is_full = true;
                     let ms = self.rng.u64(100..40_000);
                     self.after(ms, Due::DiskIsBack);
+                    return self.apply(Event::Suspended);
                 }
             }
             20 => self.cancel(),

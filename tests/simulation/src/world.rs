@@ -1,7 +1,7 @@
 //! The world: an agenda of what happens when, and who it happens to.
 
 use crate::clients::{Intent, Wish};
-use crate::coordinator::{Coordinator, Item, Mutation, Out};
+use crate::coordinator::{Coordinator, Item, Mutation, Out, REBUILT_EVERY};
 use crate::fleet::Slot;
 use crate::invariants::Checked;
 use crate::network::Link;
@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Time after the last fault within which every sweep has to have ended.
 const PATIENCE_MS: u64 = 3 * 3_600_000;
+/// One seed in so many is checked after each event for whether the log gives the live state.
+const THOROUGH: u64 = 50;
 /// Workers at the start.
 const FIRST_WORKERS: usize = 3;
 
@@ -132,12 +134,17 @@ impl World {
             max_leases_per_owner: rng.bool().then_some(2),
             ..usual
         };
+        let rebuilt_every = if seed.is_multiple_of(THOROUGH) {
+            1
+        } else {
+            REBUILT_EVERY
+        };
         let mut world = Self {
             now: 0,
             agenda: BTreeMap::new(),
             entries: 0,
             trace,
-            coordinator: Coordinator::new(options, mutation, trace),
+            coordinator: Coordinator::new(options, mutation, rebuilt_every, trace),
             up: true,
             clock_ahead: 0,
             stalled_until: 0,
