@@ -77,9 +77,9 @@ fn the_store_of_a_sweep_can_be_checked_exported_and_made_smaller() {
     let exported = bench.run(&["store", "export", "D"]).exits(0);
     let lines = exported.stdout.lines().map(serde_json::from_str);
     let lines: Vec<serde_json::Value> = lines.map(Result::unwrap).collect();
-    let of_kind = |kind: &str| lines.iter().filter(move |line| line["kind"] == kind);
-    assert_eq!(of_kind("event").count(), events.len());
-    assert_eq!(of_kind("sweep").count(), 1);
+    let of_kind = |kind: &str| lines.iter().filter(|line| line["kind"] == kind).count();
+    assert_eq!(of_kind("event"), events.len());
+    assert_eq!(of_kind("sweep"), 1);
     let said = format!("1 sweep and {} events exported\n", events.len());
     assert_eq!(exported.stderr, said);
 
