@@ -161,6 +161,7 @@ impl Core {
                 let told = self.trouble.send_replace(Some(error.to_string()));
                 if told.is_none() {
                     tracing::error!(%error, "the store cannot be written; all sweeps are paused");
+                    self.apply(now, Event::Suspended);
                 }
             }
             Inner::Documented { sweep, made } => self.documented(now, sweep, made),
