@@ -87,7 +87,6 @@ impl Sweeps {
             ..wire::sweep(&entry)
         })
     }
-
 }
 
 #[tonic::async_trait]
@@ -113,13 +112,15 @@ impl v1::sweep_service_server::SweepService for Sweeps {
         let entry = self
             .permitted(&caller, Operation::ReadSweep, &request.sweep_id)
             .await?;
+        let sweep = self.whole(&entry.id).await?;
+        // After the state: a sweep that is said to have ended comes with its document.
         let document = match request.with_document {
             true => self.catalogue.document_json(&entry.id).await.map_err(Refusal::from)?,
             false => None,
         };
         Ok(Response::new(v1::GetSweepResponse {
-            sweep: Some(self.whole(&entry.id).await?),
-            document: document.unwrap_or_default(),
+            document: document.filter(|_| wire::has_ended(sweep.state())).unwrap_or_default(),
+            sweep: Some(sweep),
         }))
     }
 
