@@ -1,0 +1,139 @@
+//! `ListSweeps`.
+
+use super::super::status::Refusal;
+use super::Sweeps;
+use super::field::Field;
+use crate::wire::sweeps as wire;
+use rangefinder_access::{Operation, Principal};
+use rangefinder_errors::Code;
+use rangefinder_proto::v1;
+use rangefinder_store::{ACTIVE, Filter, Position};
+
+/// Sweeps on a page where nothing is said.
+const PAGE: u32 = 100;
+/// Most sweeps on a page.
+const MAX_PAGE: u32 = 1000;
+
+impl Sweeps {
+    pub(super) async fn list(
+        &self,
+        caller: &Principal,
+        request: v1::ListSweepsRequest,
+    ) -> Result<v1::ListSweepsResponse, Refusal> {
+        caller.may_ever(Operation::ListSweeps)?;
+        let sees_all = caller.allowed(Operation::ReadSweep, None).is_ok();
+        let owner = match (sees_all, request.owner.as_str()) {
+            (true, "") => None,
+            (true, owner) => Some(owner.to_owned()),
+            (false, "") => Some(caller.name.clone()),
+            (false, owner) if owner == caller.name => Some(caller.name.clone()),
+            (false, _) => return Ok(v1::ListSweepsResponse::default()),
+        };
+        let states = Wanted::of(&request.states)?;
+        let filter = Filter {
+            owner,
+            statuses: states.statuses(),
+            ..Filter::default()
+        };
+        let limit = match request.page_size {
+            0 => PAGE,
+            size => size.min(MAX_PAGE),
+        } as usize;
+        let mut after = position(&request.page_token)?;
+        let mut sweeps = Vec::new();
+        loop {
+            let page = self.catalogue.list(filter.clone(), after, MAX_PAGE as usize);
+            let page = page.await?;
+            let last = page.len() < MAX_PAGE as usize;
+            for entry in page {
+                let named = entry.summary.name.starts_with(&request.name_prefix);
+                let sweep = wire::sweep(&entry);
+                if !named || !states.has(sweep.state()) {
+                    continue;
+                }
+                if sweeps.len() == limit {
+                    let next_page_token = after.map(token).unwrap_or_default();
+                    return Ok(v1::ListSweepsResponse {
+                        sweeps,
+                        next_page_token,
+                    });
+                }
+                after = Some(entry.position);
+                sweeps.push(sweep);
+            }
+            if last {
+                return Ok(v1::ListSweepsResponse {
+                    sweeps,
+                    next_page_token: String::new(),
+                });
+            }
+        }
+    }
+}
+
+/// The states that a list is to show.
+struct Wanted(Vec<v1::SweepState>);
+
+impl Wanted {
+    fn of(numbers: &[i32]) -> Result<Self, Refusal> {
+        let known = |number: &i32| {
+            v1::SweepState::try_from(*number)
+                .ok()
+                .filter(|state| *state != v1::SweepState::Unspecified)
+                .ok_or_else(|| {
+                    Refusal::Fields(vec![Field::new(
+                        "states",
+                        Code::UnknownName,
+                        format!("{number} is no state of a sweep"),
+                        "name states of SweepState, or none for all",
+                    )])
+                })
+        };
+        Ok(Self(numbers.iter().map(known).collect::<Result<_, _>>()?))
+    }
+
+    fn has(&self, state: v1::SweepState) -> bool {
+        self.0.is_empty() || self.0.contains(&state)
+    }
+
+    /// The same as the store calls them; it does not tell waiting and running apart.
+    fn statuses(&self) -> Vec<String> {
+        let mut statuses: Vec<String> = self
+            .0
+            .iter()
+            .map(|state| match wire::has_ended(*state) {
+                true => wire::sweep_state_name(*state).to_owned(),
+                false => ACTIVE.to_owned(),
+            })
+            .collect();
+        statuses.dedup();
+        statuses
+    }
+}
+
+/// The place after which a page begins.
+fn position(token: &str) -> Result<Option<Position>, Refusal> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let parts = token.split_once('.');
+    let read = parts.and_then(|(created_ms, key)| {
+        Some(Position {
+            created_ms: created_ms.parse().ok()?,
+            key: key.parse().ok()?,
+        })
+    });
+    let wrong = || {
+        Refusal::Fields(vec![Field::new(
+            "page_token",
+            Code::UnknownName,
+            "is none that this service has given".to_owned(),
+            "give `next_page_token` of the page before, or nothing for the first page",
+        )])
+    };
+    read.map(Some).ok_or_else(wrong)
+}
+
+fn token(position: Position) -> String {
+    format!("{}.{}", position.created_ms, position.key)
+}
