@@ -31,7 +31,7 @@ pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
             tracing::warn!("{notice}");
         }
         let address = service.address().map_err(no_runtime)?;
-        terminal::say(&format!("listening on {address}"));
+        terminal::say(&format!("listening on {address}\n"));
         tracing::info!(%address, "the service is ready");
         service.run(shutdown).await.map_err(|error| Trouble::of(&error))?;
         tracing::info!("the service has ended; all is stored");

@@ -95,7 +95,13 @@ impl Sweeps {
             creation,
         };
         let created = self.catalogue.create(new).await?;
+<<<<<<< HEAD
         self.pins.hold(created.sweep.clone(), pins);
+=======
+        if !created.existing {
+            self.pins.hold(created.sweep.clone(), pins);
+        }
+>>>>>>> serve
         self.whole(&created.sweep).await
     }
 }

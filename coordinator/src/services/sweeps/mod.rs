@@ -87,7 +87,10 @@ impl Sweeps {
             ..wire::sweep(&entry)
         })
     }
+<<<<<<< HEAD
 
+=======
+>>>>>>> serve
 }
 
 #[tonic::async_trait]
@@ -113,13 +116,28 @@ impl v1::sweep_service_server::SweepService for Sweeps {
         let entry = self
             .permitted(&caller, Operation::ReadSweep, &request.sweep_id)
             .await?;
+<<<<<<< HEAD
+=======
+        let sweep = self.whole(&entry.id).await?;
+        // After the state: a sweep that is said to have ended comes with its document.
+        if entry.outcome.is_some() {
+            // What was read off its curve follows within a moment of its end.
+            let stored = self.catalogue.engine().stored(entry.id.clone()).await;
+            stored.map_err(Refusal::from)?;
+        }
+>>>>>>> serve
         let document = match request.with_document {
             true => self.catalogue.document_json(&entry.id).await.map_err(Refusal::from)?,
             false => None,
         };
         Ok(Response::new(v1::GetSweepResponse {
+<<<<<<< HEAD
             sweep: Some(self.whole(&entry.id).await?),
             document: document.unwrap_or_default(),
+=======
+            document: document.filter(|_| wire::has_ended(sweep.state())).unwrap_or_default(),
+            sweep: Some(sweep),
+>>>>>>> serve
         }))
     }
 
