@@ -20,6 +20,7 @@ use super::auth::caller;
 use super::status::{Refusal, refusal};
 use crate::catalogue::{self, Catalogue, Entry};
 use crate::engine;
+use crate::observe::TraceParent;
 use crate::pins::Pins;
 use crate::wire::sweeps as wire;
 use rangefinder_access::{Denied, Operation, Principal, Roots, TokenSource};
@@ -87,10 +88,6 @@ impl Sweeps {
             ..wire::sweep(&entry)
         })
     }
-<<<<<<< HEAD
-
-=======
->>>>>>> serve
 }
 
 #[tonic::async_trait]
@@ -103,7 +100,9 @@ impl v1::sweep_service_server::SweepService for Sweeps {
         request: Request<v1::CreateSweepRequest>,
     ) -> Answer<v1::CreateSweepResponse> {
         let caller = caller(request.extensions())?;
-        let sweep = Some(self.create(caller, request.into_inner()).await?);
+        let trace = request.metadata().get(TraceParent::HEADER);
+        let trace = trace.and_then(|text| TraceParent::parse(text.to_str().ok()?));
+        let sweep = Some(self.create(caller, trace, request.into_inner()).await?);
         Ok(Response::new(v1::CreateSweepResponse { sweep }))
     }
 
@@ -116,8 +115,6 @@ impl v1::sweep_service_server::SweepService for Sweeps {
         let entry = self
             .permitted(&caller, Operation::ReadSweep, &request.sweep_id)
             .await?;
-<<<<<<< HEAD
-=======
         let sweep = self.whole(&entry.id).await?;
         // After the state: a sweep that is said to have ended comes with its document.
         if entry.outcome.is_some() {
@@ -125,19 +122,13 @@ impl v1::sweep_service_server::SweepService for Sweeps {
             let stored = self.catalogue.engine().stored(entry.id.clone()).await;
             stored.map_err(Refusal::from)?;
         }
->>>>>>> serve
         let document = match request.with_document {
             true => self.catalogue.document_json(&entry.id).await.map_err(Refusal::from)?,
             false => None,
         };
         Ok(Response::new(v1::GetSweepResponse {
-<<<<<<< HEAD
-            sweep: Some(self.whole(&entry.id).await?),
-            document: document.unwrap_or_default(),
-=======
             document: document.filter(|_| wire::has_ended(sweep.state())).unwrap_or_default(),
             sweep: Some(sweep),
->>>>>>> serve
         }))
     }
 
