@@ -233,5 +233,6 @@ catalogue! {
         ServiceFailed = 960 [1], "The service failed at something that is no mistake of yours.", "Try it again; its log says more.";
         UploadPattern = 961 [2], "A pattern names several files, and only single files can be uploaded.", "Put the data into one file, or put the files where the service reads them and add `--on-server`.";
         ServiceRefused = 962 [2], "The service refuses a request without saying which field is wrong.", "Do what its message says.";
+        OtlpEndpoint = 971 [2], "The service cannot send traces to the address that is named.", "Write `http://HOST:4317` or `https://HOST:4317`, or leave `--otlp-endpoint` out.";
     }
 }
