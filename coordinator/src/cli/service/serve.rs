@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
         let address = service.address().map_err(no_runtime)?;
         let http_address = service.http_address().map_err(no_runtime)?;
         if is_text {
-            terminal::say(&format!("listening on {address}"));
+            terminal::say(&format!("listening on {address}\n"));
         }
         let http_address = http_address.map(tracing::field::display);
         let version = env!("CARGO_PKG_VERSION");
