@@ -42,7 +42,7 @@ fn exposed(text: &str) -> BTreeSet<Metric> {
 /// The metrics of the table in docs/operations.md.
 fn documented() -> BTreeSet<Metric> {
     let rows = DOCUMENT.lines().filter_map(|line| {
-        let mut cells = line.trim_matches('|').split(" | ").map(str::trim);
+        let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
         let (name, kind, labels, meaning) =
             (cells.next()?, cells.next()?, cells.next()?, cells.next()?);
         let name = name.trim_matches('`');
