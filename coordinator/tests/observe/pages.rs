@@ -3,6 +3,7 @@
 use super::service::{Running, client, page, sweep, tokens, work};
 use rangefinder_coordinator::observe::{Metrics, Observer, Sampled};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -149,7 +150,10 @@ async fn probes_need_no_token_and_metrics_beside_grpc_do() {
 
 #[test]
 fn what_cannot_be_served_is_refused_at_the_start() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
     for (flag, value, code) in [
+        ("--http-listen", taken.as_str(), "RF911"),
         ("--http-listen", "0.0.0.0:0", "RF934"),
         ("--otlp-endpoint", "localhost:4317", "RF971"),
         ("--otlp-endpoint", "http://", "RF971"),
