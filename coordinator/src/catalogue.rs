@@ -10,9 +10,13 @@ use rangefinder_sweep::event::SweepEvent;
 use rangefinder_sweep::ids::SweepId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Events of an ended sweep that are read at a time.
 const PAGE: usize = 256;
+/// How long the result of a sweep that has ended is waited for; on a disk that fails it may take
+/// longer.
+const RESULT: Duration = Duration::from_secs(10);
 
 /// Why something is not known of a sweep.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,20 +120,32 @@ impl Catalogue {
         Ok(found.map(|sweep| SweepId(sweep.id)))
     }
 
-    /// What is known of a sweep.
+    /// What is known of a sweep. Where it has just ended, its result is waited for, so that who sees
+    /// the end sees the answer too.
     ///
     /// # Errors
     /// When there is none of that id, or the store cannot be read.
     pub async fn get(&self, id: &SweepId) -> Result<Entry, Error> {
-        let wanted = id.clone();
-        let row = self
-            .read(move |reader| Ok(reader.sweep(&wanted.0)?))
-            .await?;
-        let row = row.ok_or_else(|| engine::Error::UnknownSweep(id.clone()))?;
+        let mut row = self.row(id).await?;
+        if row.status != ACTIVE && !row.documented {
+            let stored = self.engine.stored(id.clone());
+            match tokio::time::timeout(RESULT, stored).await {
+                Ok(stored) => stored?,
+                Err(_) => tracing::warn!(sweep = %id, "its result is not stored yet"),
+            }
+            row = self.row(id).await?;
+        }
         let mut entries = self.entries(vec![row]).await?;
         entries
             .pop()
             .ok_or_else(|| engine::Error::UnknownSweep(id.clone()).into())
+    }
+
+    async fn row(&self, id: &SweepId) -> Result<rangefinder_store::Sweep, Error> {
+        let wanted = id.clone();
+        let row = self.read(move |reader| Ok(reader.sweep(&wanted.0)?));
+        let unknown = || engine::Error::UnknownSweep(id.clone()).into();
+        row.await?.ok_or_else(unknown)
     }
 
     /// Up to `limit` sweeps, newest first, after a position.

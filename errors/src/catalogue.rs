@@ -192,6 +192,7 @@ catalogue! {
         DataDirTaken = 908 [2], "The folder of `--data-dir` holds a sweep already.", "Go on with it by `coordinator resume FOLDER`, or take another folder.";
         NothingToResume = 909 [2], "The folder holds no sweep that a command on one machine has begun.", "Give the folder of `--data-dir`; a service's sweeps go on by `coordinator serve`.";
         Listen = 911 [2], "The service cannot listen on its address.", "Take another port with `--listen`, or stop what listens there.";
+        NoTokens = 912 [2], "The service has no tokens, so that nobody could call it.", "Make some with `coordinator token create`, for clients and for workers.";
         TokensFile = 921 [2], "The file of tokens is damaged, or of a newer release.", "Restore it from a backup, or move it away and create tokens anew.";
         TokenName = 922 [2], "The name of a token cannot be one, belongs to another role, or the token could never be used.", "Take the letters, digits and marks that the message lists, and a name for one role only.";
         NoSuchToken = 923 [2], "There is no token of that id or name.", "List the tokens, and give an id or a name of the list.";

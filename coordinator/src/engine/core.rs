@@ -36,6 +36,8 @@ pub(super) struct Core {
     pub(super) unfinished: VecDeque<SweepId>,
     /// Whether one is being made.
     pub(super) finishing: bool,
+    /// Whether the store refuses what happened: nothing that follows would be kept.
+    pub(super) broken: bool,
     /// When the worker's message came that is being taken in.
     came: Option<Instant>,
 }
@@ -75,6 +77,7 @@ impl Core {
             trouble,
             unfinished: VecDeque::new(),
             finishing: false,
+            broken: false,
             came: None,
         }
     }
@@ -169,6 +172,7 @@ impl Core {
                 let told = self.trouble.send_replace(Some(error.to_string()));
                 if told.is_none() {
                     tracing::error!(%error, "the store cannot be written; all sweeps are paused");
+                    self.apply(now, Event::Suspended);
                 }
             }
             Inner::Documented { sweep, made } => self.documented(now, sweep, made),
@@ -271,8 +275,10 @@ impl Core {
             let ready = self.held.follow(effects);
             self.perform(now, ready);
         } else if let Err(refused) = self.write(changes, effects) {
-            // The numbers come from the state machine, which counts as the store does.
+            // The numbers come from the state machine, which counts as the store does; or the
+            // store has ended.
             tracing::error!(%refused, "a defect: the store refuses what happened");
+            self.broken = true;
         }
     }
 

@@ -271,8 +271,14 @@ impl Engine {
         self.core.resume(now);
         let mut watch = tokio::time::interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen = Instant::now();
+        let patience = WATCH + Duration::from_millis(self.core.lease_ms() / 3);
+        // When it last could hear the workers.
+        let mut heard = Instant::now();
         loop {
+            if self.core.broken {
+                // What is on disk is whole; whoever starts the engine again goes on from there.
+                return;
+            }
             let accepts = self.core.accepts();
             let input = tokio::select! {
                 biased;
@@ -284,10 +290,12 @@ impl Engine {
                 _ = watch.tick() => Input::Watch,
             };
             let now = self.clock.now();
-            let held_up = seen.elapsed() > WATCH + Duration::from_millis(self.core.lease_ms() / 3);
-            seen = Instant::now();
-            if held_up {
-                self.core.was_held_up(now);
+            if accepts {
+                if heard.elapsed() > patience {
+                    // The process was stopped, or the disk was slow.
+                    self.core.was_held_up(now);
+                }
+                heard = Instant::now();
             }
             match input {
                 Input::Inner(inner) => self.core.hear(now, inner),

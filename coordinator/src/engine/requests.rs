@@ -125,6 +125,10 @@ impl Core {
         if let Some((sweep, _)) = earlier.filter(|_| !request_id.is_empty()) {
             return existing(sweep.clone());
         }
+        // The store knows those that have ended; without one, this is all there is.
+        if self.sweeps.contains_key(&id) {
+            return Err(Error::SweepExists(id));
+        }
         self.check_limits(&owner)?;
         creation.created_ms = now.0;
         let change = self

@@ -58,6 +58,18 @@ pub enum Error {
     /// Tokens, certificates or the address are not right.
     #[error(transparent)]
     Access(#[from] rangefinder_access::Error),
+    /// Nobody could call: there are no tokens.
+    #[error(
+        "there are no tokens in {}; make some with `coordinator token create --data-dir {} --role \
+         client --name NAME`, and with `--role worker` for the workers",
+        file.display(), data_dir.display()
+    )]
+    NoTokens {
+        /// The file.
+        file: PathBuf,
+        /// The folder of the service.
+        data_dir: PathBuf,
+    },
     /// The store cannot be gone on with.
     #[error(transparent)]
     Restore(#[from] engine::RestoreError),
@@ -94,6 +106,7 @@ impl Coded for Error {
     fn code(&self) -> Code {
         match self {
             Self::Access(error) => error.code(),
+            Self::NoTokens { .. } => Code::NoTokens,
             Self::Restore(error) => error.code(),
             Self::Artifacts(error) => error.code(),
             Self::Catalogue(error) => error.code(),
@@ -130,6 +143,12 @@ impl Service {
             Some(files) => Acceptor::tls(files)?,
             None => Acceptor::plain(),
         };
+        if !options.tokens.exists() {
+            return Err(Error::NoTokens {
+                file: options.tokens,
+                data_dir: options.data_dir,
+            });
+        }
         let tokens = TokenSource::open(TokenFile::new(&options.tokens))?;
         let listener = bind("--listen", options.listen).await?;
         let http = match options.http_listen {

@@ -100,7 +100,9 @@ impl Sweeps {
             creation,
         };
         let created = self.catalogue.create(new).await?;
-        self.pins.hold(created.sweep.clone(), pins);
+        if !created.existing {
+            self.pins.hold(created.sweep.clone(), pins);
+        }
         self.whole(&created.sweep).await
     }
 }

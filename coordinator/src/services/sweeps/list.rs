@@ -29,7 +29,12 @@ impl Sweeps {
             (false, owner) if owner == caller.name => Some(caller.name.clone()),
             (false, _) => return Ok(v1::ListSweepsResponse::default()),
         };
-        let states = Wanted::of(&request.states)?;
+        let (states, mut mistakes) = Wanted::of(&request.states);
+        let start = position(&request.page_token).map_err(|mistake| mistakes.push(mistake));
+        let mut after = match start {
+            Ok(after) if mistakes.is_empty() => after,
+            _ => return Err(Refusal::Fields(mistakes)),
+        };
         let filter = Filter {
             owner,
             statuses: states.statuses(),
@@ -39,26 +44,29 @@ impl Sweeps {
             0 => PAGE,
             size => size.min(MAX_PAGE),
         } as usize;
-        let mut after = position(&request.page_token)?;
+        // One more tells whether there is another page; where some are passed over, all are read.
+        let at_a_time = match states.0.is_empty() && request.name_prefix.is_empty() {
+            true => limit + 1,
+            false => MAX_PAGE as usize,
+        };
         let mut sweeps = Vec::new();
         loop {
-            let page = self.catalogue.list(filter.clone(), after, MAX_PAGE as usize);
-            let page = page.await?;
-            let last = page.len() < MAX_PAGE as usize;
+            let page = self.catalogue.list(filter.clone(), after, at_a_time).await?;
+            let last = page.len() < at_a_time;
             for entry in page {
+                let before = after.replace(entry.position);
                 let named = entry.summary.name.starts_with(&request.name_prefix);
                 let sweep = wire::sweep(&entry);
                 if !named || !states.has(sweep.state()) {
                     continue;
                 }
                 if sweeps.len() == limit {
-                    let next_page_token = after.map(token).unwrap_or_default();
+                    let next_page_token = before.map(token).unwrap_or_default();
                     return Ok(v1::ListSweepsResponse {
                         sweeps,
                         next_page_token,
                     });
                 }
-                after = Some(entry.position);
                 sweeps.push(sweep);
             }
             if last {
@@ -75,21 +83,21 @@ impl Sweeps {
 struct Wanted(Vec<v1::SweepState>);
 
 impl Wanted {
-    fn of(numbers: &[i32]) -> Result<Self, Refusal> {
-        let known = |number: &i32| {
-            v1::SweepState::try_from(*number)
-                .ok()
-                .filter(|state| *state != v1::SweepState::Unspecified)
-                .ok_or_else(|| {
-                    Refusal::Fields(vec![Field::new(
-                        "states",
-                        Code::UnknownName,
-                        format!("{number} is no state of a sweep"),
-                        "name states of SweepState, or none for all",
-                    )])
-                })
-        };
-        Ok(Self(numbers.iter().map(known).collect::<Result<_, _>>()?))
+    /// Those that are known, and what is wrong with the others.
+    fn of(numbers: &[i32]) -> (Self, Vec<Field>) {
+        let (mut known, mut mistakes) = (Vec::new(), Vec::new());
+        for number in numbers {
+            match v1::SweepState::try_from(*number) {
+                Ok(state) if state != v1::SweepState::Unspecified => known.push(state),
+                _ => mistakes.push(Field::new(
+                    "states",
+                    Code::UnknownName,
+                    format!("{number} is no state of a sweep"),
+                    "name states of SweepState, or none for all",
+                )),
+            }
+        }
+        (Self(known), mistakes)
     }
 
     fn has(&self, state: v1::SweepState) -> bool {
@@ -112,7 +120,7 @@ impl Wanted {
 }
 
 /// The place after which a page begins.
-fn position(token: &str) -> Result<Option<Position>, Refusal> {
+fn position(token: &str) -> Result<Option<Position>, Field> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -124,12 +132,12 @@ fn position(token: &str) -> Result<Option<Position>, Refusal> {
         })
     });
     let wrong = || {
-        Refusal::Fields(vec![Field::new(
+        Field::new(
             "page_token",
             Code::UnknownName,
             "is none that this service has given".to_owned(),
             "give `next_page_token` of the page before, or nothing for the first page",
-        )])
+        )
     };
     read.map(Some).ok_or_else(wrong)
 }

@@ -88,7 +88,6 @@ impl Sweeps {
             ..wire::sweep(&entry)
         })
     }
-
 }
 
 #[tonic::async_trait]
@@ -116,13 +115,20 @@ impl v1::sweep_service_server::SweepService for Sweeps {
         let entry = self
             .permitted(&caller, Operation::ReadSweep, &request.sweep_id)
             .await?;
+        let sweep = self.whole(&entry.id).await?;
+        // After the state: a sweep that is said to have ended comes with its document.
+        if entry.outcome.is_some() {
+            // What was read off its curve follows within a moment of its end.
+            let stored = self.catalogue.engine().stored(entry.id.clone()).await;
+            stored.map_err(Refusal::from)?;
+        }
         let document = match request.with_document {
             true => self.catalogue.document_json(&entry.id).await.map_err(Refusal::from)?,
             false => None,
         };
         Ok(Response::new(v1::GetSweepResponse {
-            sweep: Some(self.whole(&entry.id).await?),
-            document: document.unwrap_or_default(),
+            document: document.filter(|_| wire::has_ended(sweep.state())).unwrap_or_default(),
+            sweep: Some(sweep),
         }))
     }
 

@@ -32,6 +32,7 @@ impl Sweeps {
             .await?;
         let tokens = self.tokens.clone();
         let created_ms = entry.created_ms;
+        let ended = entry.outcome.is_some();
         let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::spawn(async move {
             let mut recheck = tokio::time::interval(RECHECK);
@@ -48,6 +49,8 @@ impl Sweeps {
                     event = events.next() => event,
                 };
                 let (message, last) = match event {
+                    // It has ended before the number that was asked for: there is nothing to come.
+                    Ok(None) if ended => return,
                     Ok(None) => {
                         let stopped = engine::Error::Stopped;
                         let _gone = sender.send(Err(refusal(&stopped.into()))).await;

@@ -1,0 +1,17 @@
+//! The service as its clients see it: real processes, connections and tokens.
+
+mod artifacts;
+mod create;
+mod curves;
+mod files;
+mod fields;
+mod isolation;
+mod limits;
+mod list;
+mod operations;
+mod reflection;
+mod restart;
+mod secrets;
+mod sharing;
+mod tls;
+mod watch;
