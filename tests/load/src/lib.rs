@@ -19,7 +19,7 @@ mod usage;
 mod worker;
 
 pub use clients::{Clients, Sweep};
-pub use coordinator::Coordinator;
+pub use coordinator::{Coordinator, Tokens};
 pub use fleet::{Counts, Fleet, Pace};
 pub use latency::{Latencies, Quantiles};
 pub use usage::Usage;
