@@ -35,8 +35,6 @@ pub fn request(shape: Shape) -> Result<v1::CreateSweepRequest> {
     let spec = v1::SweepSpec {
         entry: Some("chaos".to_owned()),
         custom_config: Some(serde_json::to_string(&script)?),
-        optimizer: Some("sgd".to_owned()),
-        momentum: Some(0.0),
         min_lr: Some(1e-5),
         max_lr: Some(1.0),
         num_training: Some(80),
@@ -45,8 +43,6 @@ pub fn request(shape: Shape) -> Result<v1::CreateSweepRequest> {
         segments,
         replicas,
         overlap: Some("1".to_owned()),
-        threads_per_worker: Some(1),
-        device: Some("cpu".to_owned()),
         ..v1::SweepSpec::default()
     };
     Ok(v1::CreateSweepRequest {

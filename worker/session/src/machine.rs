@@ -122,9 +122,6 @@ impl Machine {
         }
         if !matches!(self.phase, Phase::Connected(_)) {
             deadline = deadline.min(self.gives_up_at());
-            if !self.ledger.is_empty() {
-                deadline = deadline.min(self.last_contact + self.lease);
-            }
         }
         if let Some(at) = self.stuck_at() {
             deadline = deadline.min(at);
@@ -369,14 +366,6 @@ impl Machine {
         if matches!(self.phase, Phase::Connected(_)) {
             return;
         }
-        if !self.ledger.is_empty() && now >= self.last_contact + self.lease {
-            tracing::warn!(
-                "no word from the coordinator for as long as a lease lives: dropped all"
-            );
-            for token in self.ledger.tokens() {
-                self.forget(token, actions);
-            }
-        }
         if now >= self.gives_up_at() {
             let error = Error::Unreachable {
                 coordinator: self.coordinator.clone(),
@@ -460,7 +449,9 @@ impl Machine {
     }
 
     /// When a session without a connection ends: it looks for its coordinator as long as a lease
-    /// could be valid, and at least for the time that it was given.
+    /// could be valid, and at least for the time that it was given. Until then it keeps what it
+    /// holds: a coordinator that was away itself gives every lease its life again when it is back,
+    /// and one that has given the work to another says so.
     fn gives_up_at(&self) -> Duration {
         let patience = if self.ledger.is_empty() {
             self.timing.reconnect
