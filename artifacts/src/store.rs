@@ -69,6 +69,15 @@ impl ArtifactStore {
         self.limits
     }
 
+    /// Bytes of all that is there, uploads that have not ended included.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] when it cannot be read.
+    pub fn stored_bytes(&self) -> Result<u64, Error> {
+        let entries = self.folder.entries()?;
+        Ok(entries.iter().map(|entry| entry.bytes).sum())
+    }
+
     /// How much of an artifact is there, as far as an owner may know: what others have uploaded is
     /// as if it were not there.
     ///

@@ -11,6 +11,7 @@
 //! - [`wire`]: between messages and values.
 //! - [`engine`]: the actor that owns the state machine of `rangefinder-sweep`.
 //! - [`catalogue`]: all sweeps of a service, running and ended. [`pins`]: the artifacts that they need.
+//! - [`observe`]: what an operator sees: logs, metrics, traces.
 //! - [`record`]: what is kept of a sweep, and what is made of it when it has ended.
 
 pub mod catalogue;
@@ -20,6 +21,7 @@ pub mod devices;
 pub mod engine;
 pub mod exit;
 pub mod launch;
+pub mod observe;
 pub mod pins;
 pub mod record;
 pub mod run;

@@ -192,6 +192,7 @@ catalogue! {
         DataDirTaken = 908 [2], "The folder of `--data-dir` holds a sweep already.", "Go on with it by `coordinator resume FOLDER`, or take another folder.";
         NothingToResume = 909 [2], "The folder holds no sweep that a command on one machine has begun.", "Give the folder of `--data-dir`; a service's sweeps go on by `coordinator serve`.";
         Listen = 911 [2], "The service cannot listen on its address.", "Take another port with `--listen`, or stop what listens there.";
+        NoTokens = 912 [2], "The service has no tokens, so that nobody could call it.", "Make some with `coordinator token create`, for clients and for workers.";
         TokensFile = 921 [2], "The file of tokens is damaged, or of a newer release.", "Restore it from a backup, or move it away and create tokens anew.";
         TokenName = 922 [2], "The name of a token cannot be one, belongs to another role, or the token could never be used.", "Take the letters, digits and marks that the message lists, and a name for one role only.";
         NoSuchToken = 923 [2], "There is no token of that id or name.", "List the tokens, and give an id or a name of the list.";
@@ -232,5 +233,6 @@ catalogue! {
         ServiceFailed = 960 [1], "The service failed at something that is no mistake of yours.", "Try it again; its log says more.";
         UploadPattern = 961 [2], "A pattern names several files, and only single files can be uploaded.", "Put the data into one file, or put the files where the service reads them and add `--on-server`.";
         ServiceRefused = 962 [2], "The service refuses a request without saying which field is wrong.", "Do what its message says.";
+        OtlpEndpoint = 971 [2], "The service cannot send traces to the address that is named.", "Write `http://HOST:4317` or `https://HOST:4317`, or leave `--otlp-endpoint` out.";
     }
 }

@@ -1,14 +1,18 @@
 //! Sweeps of the mock trainer.
 
 use rangefinder_config::{AnswerSettings, Device, Resolved};
-use rangefinder_coordinator::run::Options;
+use rangefinder_coordinator::record::Creation;
+use rangefinder_coordinator::run::{Error, Finished, Options, Start, Told, one_shot};
 use rangefinder_proto::v1;
+use rangefinder_report::SweepDocument;
 use rangefinder_session::mock::Config;
 use rangefinder_sweep::curve::StopRule;
+use rangefinder_sweep::event::{AttemptOutcome, SweepEvent};
 use rangefinder_sweep::plan::{PlanRequest, Split};
 use rangefinder_sweep::schedule::{Grid, Mode, Range};
 use rangefinder_sweep::state::SweepRequest;
 use rangefinder_sweep::suggest::Method;
+use tokio_util::sync::CancellationToken;
 
 /// Steps of every sweep here.
 pub const STEPS: u32 = 100;
@@ -74,6 +78,57 @@ pub fn resolved(split: Split, workers: u32, script: &Config) -> Resolved {
         device: Device::Cpu,
         workers,
         workers_per_gpu: 1,
+    }
+}
+
+/// What the losses of a replica's curve are, step by step and bit for bit.
+pub type Bits = Vec<(u32, u64)>;
+
+/// The curve of each replica.
+#[must_use]
+pub fn curves(document: &SweepDocument) -> Vec<Bits> {
+    let replicas = document.replicas.iter();
+    replicas
+        .map(|replica| {
+            let curve = &replica.curve;
+            let losses = curve.loss.iter().map(|loss| loss.to_bits());
+            curve.step.iter().copied().zip(losses).collect()
+        })
+        .collect()
+}
+
+/// How the attempts of a sweep ended.
+#[must_use]
+pub fn endings(document: &SweepDocument) -> Vec<AttemptOutcome> {
+    let tasks = document.replicas.iter().flat_map(|replica| &replica.tasks);
+    tasks
+        .flat_map(|task| &task.attempts)
+        .filter_map(|attempt| attempt.outcome.clone())
+        .collect()
+}
+
+/// Runs a new sweep to its end.
+///
+/// # Errors
+/// When it cannot be run.
+///
+/// # Panics
+/// When it is parked instead.
+pub async fn run(
+    sweep: &Resolved,
+    options: &Options,
+    cancel: CancellationToken,
+    on_event: &mut (dyn FnMut(&SweepEvent) + Send),
+) -> Result<SweepDocument, Error> {
+    let start = Start::New(Box::new(Creation::new(sweep, "", None)));
+    let mut told = |told: Told<'_>| {
+        if let Told::Event(event) = told {
+            on_event(event);
+        }
+    };
+    match one_shot(start, options, cancel, &mut told).await? {
+        Finished::Ended(document) => Ok(*document),
+        Finished::Parked(folder) => panic!("it was parked in {}", folder.display()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What `--help` says beside the flags' own comments: defaults, examples, exit codes.
 
 use super::args::Cli;
-use super::client::pages::PAGES;
+use super::{client, service};
 use crate::exit;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -55,7 +55,8 @@ pub(super) fn command() -> Command {
             completions.after_help(COMPLETIONS)
         })
         .mut_subcommand("submit", with_defaults);
-    PAGES.iter().fold(command, |command, page| {
+    let pages = service::pages::PAGES.iter().chain(&client::pages::PAGES);
+    pages.fold(command, |command, page| {
         command.mut_subcommand(page.command, |asking| asking.after_help(page.examples))
     })
 }

@@ -2,9 +2,9 @@
 //! said here beside it.
 
 use super::args::ManArgs;
-use super::client::pages::PAGES;
 use super::help;
 use super::output::{Trouble, print};
+use super::{client, service};
 use crate::exit;
 use clap::{Arg, Command};
 use clap_mangen::Man;
@@ -26,6 +26,15 @@ pub(super) struct Extra {
     pub(super) examples: &'static str,
 }
 
+/// What a command that runs a sweep may end with.
+pub(super) const AS_A_SWEEP: &[u8] = &[
+    exit::OK,
+    exit::FAILED,
+    exit::WRONG_INPUT,
+    exit::NO_USABLE_LR,
+    exit::CANCELLED,
+];
+
 /// What a command that suggests nothing may end with.
 pub(super) const DONE_OR_NOT: &[u8] = &[exit::OK, exit::FAILED, exit::WRONG_INPUT];
 
@@ -46,13 +55,7 @@ const SWEEP: Extra = Extra {
         split is also a key of the file that `--config` names, with underscores for dashes; \
         `--print-config` prints such a file, with every key, its meaning and its default. \
         Of an option that is given again the last value counts; a list takes all.",
-    codes: &[
-        exit::OK,
-        exit::FAILED,
-        exit::WRONG_INPUT,
-        exit::NO_USABLE_LR,
-        exit::CANCELLED,
-    ],
+    codes: AS_A_SWEEP,
     examples: help::EXAMPLES,
 };
 
@@ -125,7 +128,12 @@ const MAN: Extra = Extra {
 fn others() -> impl Iterator<Item = &'static Extra> {
     const BEFORE: &[Extra] = &[PLAN, ANALYZE, PLOT];
     const AFTER: &[Extra] = &[COMPLETIONS, MAN];
-    BEFORE.iter().chain(&PAGES).chain(AFTER)
+    let asking = &client::pages::PAGES;
+    BEFORE
+        .iter()
+        .chain(&service::pages::PAGES)
+        .chain(asking)
+        .chain(AFTER)
 }
 
 impl Extra {
@@ -248,6 +256,7 @@ fn page(top: &Command, command: &Command, extra: &Extra) -> io::Result<(String, 
         &String::from_utf8_lossy(&options_section),
         command,
     ));
+    page.push_str(&nested(command, extra).render());
     page.push_str(&after_options(extra).render());
     Ok((format!("{}.1", extra.name()), words_set_bold(&page)))
 }
@@ -301,6 +310,42 @@ fn before_options(top: &Command, extra: &Extra) -> Roff {
                 &about.unwrap_or_default(),
             );
         }
+    }
+    roff
+}
+
+/// The commands of a command, with their arguments; the default one has theirs on their own pages.
+fn nested(command: &Command, extra: &Extra) -> Roff {
+    let mut roff = Roff::new();
+    let commands = || {
+        command
+            .get_subcommands()
+            .filter(|nested| nested.get_name() != "help")
+    };
+    if extra.command.is_empty() || commands().next().is_none() {
+        return roff;
+    }
+    roff.control("SH", ["COMMANDS"]);
+    for nested in commands() {
+        let about = nested.get_about().map(ToString::to_string);
+        let name = format!("coordinator {} {}", extra.command, nested.get_name());
+        item(&mut roff, &name, &about.unwrap_or_default());
+        roff.control("RS", []);
+        for arg in nested.get_arguments().filter(|arg| arg.get_id() != "help") {
+            let value = match arg.get_value_names() {
+                Some([value, ..]) if arg.get_action().takes_values() => value.to_string(),
+                _ => String::new(),
+            };
+            let help = arg.get_help().map(ToString::to_string);
+            let name = match arg.get_long() {
+                Some(long) => vec![bold(format!("--{long}")), roman(format!(" {value}"))],
+                None => vec![bold(value)],
+            };
+            roff.control("TP", [])
+                .text(name)
+                .text([roman(help.unwrap_or_default())]);
+        }
+        roff.control("RE", []);
     }
     roff
 }
@@ -399,6 +444,16 @@ mod tests {
                 let Some(long) = arg.get_long() else { continue };
                 let flag = format!("\\fB\\-\\-{}\\fR", long.replace('-', "\\-"));
                 assert!(page.contains(&flag), "{name}: {flag}");
+            }
+            let nested = command.get_subcommands().filter(|_| name != "coordinator.1");
+            for nested in nested {
+                let heading = format!("\\fB{} {}\\fR", command.get_name(), nested.get_name());
+                let heading = heading.replacen("fB", "fBcoordinator ", 1);
+                assert!(page.contains(&heading), "{name}: {heading}");
+                for long in nested.get_arguments().filter_map(Arg::get_long) {
+                    let flag = format!("\\fB\\-\\-{}\\fR", long.replace('-', "\\-"));
+                    assert!(page.contains(&flag), "{name}: {flag}");
+                }
             }
             for text in [
                 ".SH NAME",

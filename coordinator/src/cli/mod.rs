@@ -35,11 +35,13 @@ mod sweep;
 mod usage;
 
 use crate::exit;
+use crate::observe::logging;
 use args::{Cli, Command};
 use clap::FromArgMatches as _;
 use output::Trouble;
 use rangefinder_errors::Code;
 use std::process::ExitCode;
+use tracing::level_filters::LevelFilter;
 
 /// Runs the command line of this process and returns its exit code.
 #[must_use]
@@ -49,7 +51,6 @@ pub fn main() -> ExitCode {
         tracing::error!("{panic}");
     }));
     let code = std::panic::catch_unwind(|| {
-        logging();
         run().unwrap_or_else(|trouble| trouble.report())
     });
     ExitCode::from(code.unwrap_or_else(|_| {
@@ -76,6 +77,11 @@ fn run() -> Result<u8, Trouble> {
         Ok(cli) => cli,
         Err(error) => return Ok(usage::say(&help::with_advice(error))),
     };
+    // A service says what it does; other commands log only where they are asked to.
+    match &cli.command {
+        Some(Command::Serve(args)) => logging::start(LevelFilter::INFO, args.log_format.into()),
+        _ => logging::start(LevelFilter::OFF, logging::Format::Text),
+    }
     match cli.command {
         None => sweep::run(cli.sweep),
         Some(Command::Plan(args)) => plan::run(*args),
@@ -111,19 +117,4 @@ fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
 fn no_runtime(error: std::io::Error) -> Trouble {
     let text = format!("the operating system refuses: {error}");
     Trouble::new(exit::FAILED, Code::System, text)
-}
-
-/// Logs go to stderr, and only where `RANGEFINDER_LOG` asks for them.
-fn logging() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::OFF.into())
-        .with_env_var("RANGEFINDER_LOG")
-        .from_env_lossy();
-    // Fails only if someone else has set up logs in this process already.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // Saying on a stderr that is gone that it is gone would panic.
-        .log_internal_errors(false)
-        .try_init();
 }

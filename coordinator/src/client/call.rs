@@ -3,6 +3,7 @@
 use super::connect::{self, Options, Token};
 use super::retry::Outage;
 use super::{Error, Kind};
+use crate::observe::TraceParent;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::artifact_service_client::ArtifactServiceClient;
 use rangefinder_proto::v1::sweep_service_client::SweepServiceClient;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::{Response, Status};
+use tonic::metadata::AsciiMetadataValue;
+use tonic::{Request, Response, Status};
 
 /// Longest answer that is read: a document of a long sweep has megabytes.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
@@ -50,13 +52,25 @@ impl Client {
         })
     }
 
-    /// Starts a sweep. Without a request id a repeated attempt might start a second one.
+    /// Starts a sweep, below `trace` where there is a trace. Without a request id a repeated attempt
+    /// might start a second one.
     ///
     /// # Errors
     /// As the service says; after `timeout` without an answer.
-    pub async fn create(&self, request: v1::CreateSweepRequest) -> Result<v1::Sweep, Error> {
+    pub async fn create(
+        &self,
+        request: v1::CreateSweepRequest,
+        trace: Option<TraceParent>,
+    ) -> Result<v1::Sweep, Error> {
+        let trace = trace.and_then(|trace| trace.to_string().parse::<AsciiMetadataValue>().ok());
         let answer = self
-            .repeat(async || self.sweeps.clone().create_sweep(request.clone()).await)
+            .repeat(async || {
+                let mut request = Request::new(request.clone());
+                if let Some(trace) = trace.clone() {
+                    request.metadata_mut().insert(TraceParent::HEADER, trace);
+                }
+                self.sweeps.clone().create_sweep(request).await
+            })
             .await?;
         self.whole(answer.sweep)
     }

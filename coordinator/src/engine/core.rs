@@ -9,6 +9,7 @@ use super::log::Log;
 use super::message::{FromWorker, Inner, Link};
 use super::peers::Peers;
 use super::{Closed, Options};
+use crate::observe::Context;
 use crate::record::{Creation, Summary, Tally};
 use crate::wire;
 use rangefinder_store::{Change, Health, Refused};
@@ -18,6 +19,7 @@ use rangefinder_sweep::state::{Action, Command, Event, State, Time};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 /// State, streams and logs.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub(super) struct Core {
     pub(super) unfinished: VecDeque<SweepId>,
     /// Whether one is being made.
     pub(super) finishing: bool,
+    /// Whether the store refuses what happened: nothing that follows would be kept.
+    pub(super) broken: bool,
+    /// When the worker's message came that is being taken in.
+    came: Option<Instant>,
 }
 
 /// What the engine keeps of a sweep beside its state, until its result is stored.
@@ -71,6 +77,8 @@ impl Core {
             trouble,
             unfinished: VecDeque::new(),
             finishing: false,
+            broken: false,
+            came: None,
         }
     }
 
@@ -144,7 +152,13 @@ impl Core {
     pub(super) fn hear(&mut self, now: Time, inner: Inner) {
         match inner {
             Inner::Durable(batch) => {
-                let effects = self.held.release(batch);
+                let metrics = self.options.observer.metrics();
+                let effects = self.held.release(batch, |came| {
+                    metrics.stored();
+                    if let Some(came) = came {
+                        metrics.acknowledged(came.elapsed());
+                    }
+                });
                 self.perform(now, effects);
             }
             Inner::Health(Health::Healthy) => {
@@ -158,6 +172,7 @@ impl Core {
                 let told = self.trouble.send_replace(Some(error.to_string()));
                 if told.is_none() {
                     tracing::error!(%error, "the store cannot be written; all sweeps are paused");
+                    self.apply(now, Event::Suspended);
                 }
             }
             Inner::Documented { sweep, made } => self.documented(now, sweep, made),
@@ -166,6 +181,7 @@ impl Core {
 
     /// Takes in a message of a worker.
     pub(super) fn take(&mut self, now: Time, message: FromWorker) {
+        self.options.observer.metrics().heard();
         match message {
             FromWorker::Connect { hello, reply } => {
                 let link = self.connect(now, hello);
@@ -190,6 +206,7 @@ impl Core {
                 worker,
                 link,
                 report,
+                came,
             } => {
                 // What an older stream still brings is dropped: the worker sends again what has
                 // not been acknowledged.
@@ -199,7 +216,9 @@ impl Core {
                         incarnation,
                         report,
                     };
+                    self.came = Some(came);
                     self.apply(now, event);
+                    self.came = None;
                 }
             }
         }
@@ -256,15 +275,17 @@ impl Core {
             let ready = self.held.follow(effects);
             self.perform(now, ready);
         } else if let Err(refused) = self.write(changes, effects) {
-            // The numbers come from the state machine, which counts as the store does.
+            // The numbers come from the state machine, which counts as the store does; or the
+            // store has ended.
             tracing::error!(%refused, "a defect: the store refuses what happened");
+            self.broken = true;
         }
     }
 
     /// Appends changes; the effects go out when they are durable.
     pub(super) fn write(&mut self, changes: Vec<Change>, effects: Vec<Effect>) -> Result<(), Refused> {
         self.journal.append(self.held.next(), changes)?;
-        self.held.append(effects);
+        self.held.append(effects, self.came);
         Ok(())
     }
 
@@ -296,6 +317,10 @@ impl Core {
         };
         let created_ms = sweep.creation.created_ms;
         event.at_ms = event.at_ms.saturating_sub(created_ms);
+        let granted_ms = match &event.happening {
+            Happening::AttemptEnded { token, .. } => sweep.tally.granted_ms(*token),
+            _ => None,
+        };
         sweep.tally.see(&event);
         if let Happening::Ended { outcome } = &event.happening {
             sweep.ended = Some(Summary::at_end(
@@ -310,7 +335,7 @@ impl Core {
             Ok(more) => changes.extend(more),
             Err(error) => tracing::error!(?event, %error, "a defect: an event that is not JSON"),
         }
-        Some(Effect::Publish(Arc::new(event)))
+        Some(Effect::Publish(Arc::new(event), granted_ms))
     }
 
     /// Lets effects out. Streams that overflow are news of their own.
@@ -330,10 +355,17 @@ impl Core {
                         });
                     }
                 }
-                Effect::Publish(event) => {
+                Effect::Publish(event, granted_ms) => {
                     let ended = matches!(event.happening, Happening::Ended { .. });
                     let id = event.sweep.clone();
                     if let Some(sweep) = self.sweeps.get(&id) {
+                        let context = Context {
+                            owner: &sweep.owner,
+                            trace: sweep.creation.traceparent,
+                            created_unix_ms: self.journal.unix_ms(sweep.creation.created_ms),
+                            granted_ms,
+                        };
+                        self.options.observer.happened(&event, context);
                         sweep.log.append(event);
                     }
                     if ended {

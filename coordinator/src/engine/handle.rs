@@ -2,11 +2,13 @@
 
 use super::message::{FromWorker, Link, LinkId, Outgoing, Reply, Request};
 use super::{Created, Error, NewSweep, Subscription, View};
+use crate::observe::{Observer, Overview};
 use crate::wire::Hello;
 use rangefinder_store::Reader;
 use rangefinder_sweep::ids::{SweepId, WorkerId};
 use rangefinder_sweep::state::{Report, SweepResult, WorkerView};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Speaks to the engine. Every method waits for a place in the engine's inbox and for its answer,
@@ -17,6 +19,7 @@ pub struct Handle {
     workers: mpsc::Sender<FromWorker>,
     trouble: watch::Receiver<Option<String>>,
     reader: Option<Reader>,
+    observer: Observer,
 }
 
 impl Handle {
@@ -25,12 +28,14 @@ impl Handle {
         workers: mpsc::Sender<FromWorker>,
         trouble: watch::Receiver<Option<String>>,
         reader: Option<Reader>,
+        observer: Observer,
     ) -> Self {
         Self {
             requests,
             workers,
             trouble,
             reader,
+            observer,
         }
     }
 
@@ -92,6 +97,20 @@ impl Handle {
     pub async fn subscribe(&self, sweep: SweepId, from: u64) -> Result<Subscription, Error> {
         self.ask(|reply| Request::Subscribe { sweep, from, reply })
             .await
+    }
+
+    /// How the engine stands, for whoever watches over it.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn overview(&self) -> Result<Overview, Error> {
+        self.ask_surely(|reply| Request::Overview { reply }).await
+    }
+
+    /// Who is told of all that happens.
+    #[must_use]
+    pub fn observer(&self) -> &Observer {
+        &self.observer
     }
 
     /// The workers, by name.
@@ -221,6 +240,7 @@ impl Connection {
                 worker: self.worker.clone(),
                 link: self.link,
                 report,
+                came: Instant::now(),
             })
             .await
             .map_err(|_| Error::Stopped)

@@ -9,6 +9,7 @@ use rangefinder_sweep::event::SweepEvent;
 use rangefinder_sweep::ids::{SweepId, WorkerId};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Something that the outside learns.
 pub(super) enum Effect {
@@ -18,8 +19,8 @@ pub(super) enum Effect {
         link: LinkId,
         message: Box<v1::ConnectResponse>,
     },
-    /// An event.
-    Publish(Arc<SweepEvent>),
+    /// An event; for the end of an attempt with when that was granted.
+    Publish(Arc<SweepEvent>, Option<u64>),
     /// An answer to whoever asked.
     Answer(Box<dyn FnOnce() + Send>),
     /// The result of a sweep is stored: the state can forget it.
@@ -30,7 +31,7 @@ impl std::fmt::Debug for Effect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Send { .. } => "Send",
-            Self::Publish(_) => "Publish",
+            Self::Publish(..) => "Publish",
             Self::Answer(_) => "Answer",
             Self::Forget(_) => "Forget",
         })
@@ -40,8 +41,9 @@ impl std::fmt::Debug for Effect {
 /// Effects that wait for the disk, in the order in which they were decided.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// Effects, each group after the number of the batch that must be durable before it.
-    groups: VecDeque<(u64, Vec<Effect>)>,
+    /// Effects, each group after the number of the batch that must be durable before it, and with
+    /// when the worker's message that led to it came, where it was one.
+    groups: VecDeque<(u64, Vec<Effect>, Option<Instant>)>,
     /// Number of the last batch that was appended.
     appended: u64,
 }
@@ -57,16 +59,17 @@ impl Held {
         self.appended + 1
     }
 
-    /// The next batch is appended, and these are its effects.
-    pub(super) fn append(&mut self, effects: Vec<Effect>) {
+    /// The next batch is appended, and these are its effects; `came` is when the worker's message
+    /// came that led to it, where it was one.
+    pub(super) fn append(&mut self, effects: Vec<Effect>, came: Option<Instant>) {
         self.appended += 1;
-        self.groups.push_back((self.appended, effects));
+        self.groups.push_back((self.appended, effects, came));
     }
 
     /// Effects without changes of their own: given back at once where nothing is waited for.
     pub(super) fn follow(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
         match self.groups.back_mut() {
-            Some((_, last)) => {
+            Some((_, last, _)) => {
                 last.extend(effects);
                 Vec::new()
             }
@@ -74,12 +77,20 @@ impl Held {
         }
     }
 
-    /// What may go out now that the batches up to a number are durable.
-    pub(super) fn release(&mut self, durable: u64) -> Vec<Effect> {
-        let ready = self.groups.partition_point(|(batch, _)| *batch <= durable);
+    /// What may go out now that the batches up to a number are durable. `released` is told of each
+    /// batch, with when the worker's message came that led to it.
+    pub(super) fn release(
+        &mut self,
+        durable: u64,
+        mut released: impl FnMut(Option<Instant>),
+    ) -> Vec<Effect> {
+        let ready = self.groups.partition_point(|(batch, ..)| *batch <= durable);
         self.groups
             .drain(..ready)
-            .flat_map(|(_, effects)| effects)
+            .flat_map(|(_, effects, came)| {
+                released(came);
+                effects
+            })
             .collect()
     }
 }
@@ -97,13 +108,13 @@ mod tests {
         let mut held = Held::default();
         assert_eq!(held.follow(answer()).len(), 1);
         let first = held.next();
-        held.append(answer());
+        held.append(answer(), None);
         assert!(held.follow(answer()).is_empty());
         let second = held.next();
-        held.append(answer());
-        assert!(held.release(first - 1).is_empty());
-        assert_eq!(held.release(first).len(), 2);
-        assert_eq!(held.release(second).len(), 1);
+        held.append(answer(), None);
+        assert!(held.release(first - 1, drop).is_empty());
+        assert_eq!(held.release(first, drop).len(), 2);
+        assert_eq!(held.release(second, drop).len(), 1);
         assert_eq!(held.follow(answer()).len(), 1);
     }
 }

@@ -114,7 +114,8 @@ impl Journal {
         })
     }
 
-    fn unix_ms(&self, ms: u64) -> i64 {
+    /// A time of the coordinator's clock in milliseconds since 1970.
+    pub(super) fn unix_ms(&self, ms: u64) -> i64 {
         self.epoch
             .saturating_add(i64::try_from(ms).unwrap_or(i64::MAX))
     }

@@ -1,12 +1,14 @@
 //! What passes between the engine and the tasks around it.
 
 use super::{Created, Error, NewSweep, Subscription, View};
+use crate::observe::Overview;
 use crate::wire::Hello;
 use rangefinder_proto::v1;
 use rangefinder_store::Health;
 use rangefinder_sweep::ids::{SweepId, WorkerId};
 use rangefinder_sweep::state::{Report, SweepResult, WorkerView};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What goes to a worker's stream: messages, and why it ends.
@@ -65,6 +67,9 @@ pub(super) enum Request {
         from: u64,
         reply: Reply<Subscription>,
     },
+    Overview {
+        reply: oneshot::Sender<Overview>,
+    },
     Workers {
         reply: oneshot::Sender<Vec<WorkerView>>,
     },
@@ -101,6 +106,8 @@ pub(super) enum FromWorker {
         worker: WorkerId,
         link: LinkId,
         report: Report,
+        /// When it came.
+        came: Instant,
     },
 }
 

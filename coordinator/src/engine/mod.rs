@@ -34,6 +34,7 @@ pub use message::{Closed, Outgoing};
 use self::core::Core;
 use self::journal::Journal;
 use self::message::{FromWorker, Inner, Request};
+use crate::observe::Observer;
 use crate::record::{Creation, Progress, Summary, Unreadable};
 use rangefinder_errors::{Code, Coded};
 use rangefinder_store::Store;
@@ -68,6 +69,8 @@ pub struct Options {
     pub max_active_per_owner: usize,
     /// What becomes of the workers when the engine ends.
     pub at_end: AtEnd,
+    /// Who is told of all that happens.
+    pub observer: Observer,
 }
 
 /// What becomes of the workers when the engine ends.
@@ -89,6 +92,7 @@ impl Default for Options {
             max_active: 1000,
             max_active_per_owner: 1000,
             at_end: AtEnd::Dismiss,
+            observer: Observer::default(),
         }
     }
 }
@@ -245,6 +249,7 @@ impl Engine {
         let (worker_sender, workers) = mpsc::channel(options.inbox.max(1));
         let (trouble, troubles) = watch::channel(None);
         let at_end = options.at_end;
+        let observer = options.observer.clone();
         let reader = journal.reader().cloned();
         let engine = Self {
             core: Core::new(options, state, sweeps, journal, inner, trouble),
@@ -255,7 +260,8 @@ impl Engine {
             at_end,
             store: None,
         };
-        (engine, Handle::new(request_sender, worker_sender, troubles, reader))
+        let handle = Handle::new(request_sender, worker_sender, troubles, reader, observer);
+        (engine, handle)
     }
 
     /// Runs until `shutdown`, or until no handle is left. Then parks the workers or tells them to
@@ -265,8 +271,14 @@ impl Engine {
         self.core.resume(now);
         let mut watch = tokio::time::interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut seen = Instant::now();
+        let patience = WATCH + Duration::from_millis(self.core.lease_ms() / 3);
+        // When it last could hear the workers.
+        let mut heard = Instant::now();
         loop {
+            if self.core.broken {
+                // What is on disk is whole; whoever starts the engine again goes on from there.
+                return;
+            }
             let accepts = self.core.accepts();
             let input = tokio::select! {
                 biased;
@@ -278,10 +290,12 @@ impl Engine {
                 _ = watch.tick() => Input::Watch,
             };
             let now = self.clock.now();
-            let held_up = seen.elapsed() > WATCH + Duration::from_millis(self.core.lease_ms() / 3);
-            seen = Instant::now();
-            if held_up {
-                self.core.was_held_up(now);
+            if accepts {
+                if heard.elapsed() > patience {
+                    // The process was stopped, or the disk was slow.
+                    self.core.was_held_up(now);
+                }
+                heard = Instant::now();
             }
             match input {
                 Input::Inner(inner) => self.core.hear(now, inner),

@@ -5,6 +5,7 @@ use super::held::Effect;
 use super::log::Log;
 use super::message::{Reply, Request};
 use super::{Created, Error, NewSweep, View};
+use crate::observe::Overview;
 use crate::record::Tally;
 use rangefinder_store::{Change, Refused};
 use rangefinder_sweep::ids::SweepId;
@@ -43,6 +44,7 @@ impl Core {
                 let subscription = self.known(&sweep).map(|sweep| sweep.log.subscribe(from));
                 let _ = reply.send(subscription);
             }
+            Request::Overview { reply } => drop(reply.send(self.overview())),
             Request::Workers { reply } => drop(reply.send(self.state.workers())),
             Request::Drain { worker, reply } => {
                 let known = self.state.workers().iter().any(|view| view.worker == worker);
@@ -123,6 +125,10 @@ impl Core {
         if let Some((sweep, _)) = earlier.filter(|_| !request_id.is_empty()) {
             return existing(sweep.clone());
         }
+        // The store knows those that have ended; without one, this is all there is.
+        if self.sweeps.contains_key(&id) {
+            return Err(Error::SweepExists(id));
+        }
         self.check_limits(&owner)?;
         creation.created_ms = now.0;
         let change = self
@@ -185,6 +191,24 @@ impl Core {
             Err(Refused::UnknownSweep { .. }) => reply(Err(Error::UnknownSweep(sweep))),
             Err(other) => reply(Err(Error::Defect(other.to_string()))),
         }
+    }
+
+    fn overview(&self) -> Overview {
+        let mut overview = Overview {
+            workers: self.state.workers(),
+            backlog_bytes: self.journal.backlog() as u64,
+            ..Overview::default()
+        };
+        for sweep in self.sweeps.values() {
+            let leases = sweep.tally.running();
+            overview.leases += u64::from(leases);
+            *match (&sweep.ended, leases) {
+                (Some(_), _) => &mut overview.ending,
+                (None, 0) => &mut overview.waiting,
+                (None, _) => &mut overview.running,
+            } += 1;
+        }
+        overview
     }
 
     fn waiting_for(&self, id: &SweepId) -> Option<String> {

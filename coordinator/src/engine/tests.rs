@@ -82,6 +82,7 @@ fn new_sweep() -> NewSweep {
             request: request(),
             trainer: v1::TrainerSpec::default(),
             one_shot: None,
+            traceparent: None,
         },
     }
 }

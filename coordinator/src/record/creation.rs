@@ -1,5 +1,6 @@
 //! What it takes to run a sweep.
 
+use crate::observe::TraceParent;
 use rangefinder_config::{AnswerSettings, Resolved, memory, reading};
 use rangefinder_proto::v1;
 use rangefinder_sweep::event::FieldError;
@@ -33,6 +34,9 @@ pub struct Creation {
     /// How the command that runs it and nothing else was called, so that it can be resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_shot: Option<OneShot>,
+    /// Where it stands in the trace of whoever asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
 }
 
 /// How a one-shot command was called.
@@ -64,6 +68,7 @@ impl Creation {
             request: resolved.request.clone(),
             trainer: resolved.trainer.clone(),
             one_shot,
+            traceparent: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use rangefinder_report::document::Timings;
 use rangefinder_sweep::event::{Happening, SweepEvent, WorkKind};
 use rangefinder_sweep::ids::LeaseToken;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Counts time, steps and versions. A function of the events alone.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,7 +15,8 @@ pub struct Tally {
     steps_run: u64,
     steps_planned: u64,
     granted: bool,
-    running: BTreeSet<LeaseToken>,
+    /// Leases that it holds, with when they were granted.
+    running: BTreeMap<LeaseToken, u64>,
     versions: BTreeMap<String, Vec<String>>,
 }
 
@@ -36,7 +37,7 @@ impl Tally {
             Happening::Planned { plan } => self.steps_planned = plan.total_steps.into(),
             Happening::Granted { work, token, .. } => {
                 self.granted = true;
-                self.running.insert(*token);
+                self.running.insert(*token, event.at_ms);
                 if matches!(work, WorkKind::Task(_)) {
                     self.first_grant_ms.get_or_insert(event.at_ms);
                 }
@@ -65,6 +66,12 @@ impl Tally {
     #[must_use]
     pub fn running(&self) -> u32 {
         u32::try_from(self.running.len()).unwrap_or(u32::MAX)
+    }
+
+    /// When a lease that it holds was granted, in milliseconds since its creation.
+    #[must_use]
+    pub fn granted_ms(&self, token: LeaseToken) -> Option<u64> {
+        self.running.get(&token).copied()
     }
 
     /// Steps that were run, warm-ups and lost attempts included.

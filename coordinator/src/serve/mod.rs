@@ -7,9 +7,10 @@ mod keep;
 
 use crate::catalogue::Catalogue;
 use crate::engine::{self, Engine, Handle};
-use crate::services::{self, Clients, Server};
-use rangefinder_access::{Acceptor, Roots, ServerTls, TokenFile, TokenSource, check_listen};
+use crate::observe::systemd;
 use crate::pins::Pins;
+use crate::services::{self, Clients, Probes, Server, serve_probes};
+use rangefinder_access::{Acceptor, Roots, ServerTls, TokenFile, TokenSource, check_listen};
 use rangefinder_artifacts::{ArtifactStore, Limits};
 use rangefinder_errors::{Code, Coded};
 use rangefinder_store::{Notice, Retention};
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// The folder of uploaded models and data in that of the service.
 const ARTIFACTS: &str = "artifacts";
@@ -36,6 +38,8 @@ pub struct Options {
     pub tls: Option<ServerTls>,
     /// Whether it may listen off loopback without TLS.
     pub insecure: bool,
+    /// Where it serves health and metrics alone, without TLS and tokens; `None`: with the rest only.
+    pub http_listen: Option<SocketAddr>,
     /// Folders below which models and data may be named by their path.
     pub roots: Roots,
     /// Limits of the engine.
@@ -54,6 +58,18 @@ pub enum Error {
     /// Tokens, certificates or the address are not right.
     #[error(transparent)]
     Access(#[from] rangefinder_access::Error),
+    /// Nobody could call: there are no tokens.
+    #[error(
+        "there are no tokens in {}; make some with `coordinator token create --data-dir {} --role \
+         client --name NAME`, and with `--role worker` for the workers",
+        file.display(), data_dir.display()
+    )]
+    NoTokens {
+        /// The file.
+        file: PathBuf,
+        /// The folder of the service.
+        data_dir: PathBuf,
+    },
     /// The store cannot be gone on with.
     #[error(transparent)]
     Restore(#[from] engine::RestoreError),
@@ -64,8 +80,10 @@ pub enum Error {
     #[error(transparent)]
     Catalogue(#[from] crate::catalogue::Error),
     /// The address cannot be listened on.
-    #[error("--listen: the coordinator cannot listen on {address}: {source}; take another port, or stop what listens there")]
+    #[error("{flag}: the coordinator cannot listen on {address}: {source}; take another port, or stop what listens there")]
     Listen {
+        /// The flag that says where.
+        flag: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -88,6 +106,7 @@ impl Coded for Error {
     fn code(&self) -> Code {
         match self {
             Self::Access(error) => error.code(),
+            Self::NoTokens { .. } => Code::NoTokens,
             Self::Restore(error) => error.code(),
             Self::Artifacts(error) => error.code(),
             Self::Catalogue(error) => error.code(),
@@ -107,6 +126,8 @@ pub struct Service {
     tokens: TokenSource,
     acceptor: Acceptor,
     listener: TcpListener,
+    /// For health and metrics alone.
+    http: Option<TcpListener>,
     artifacts: ArtifactStore,
 }
 
@@ -122,13 +143,21 @@ impl Service {
             Some(files) => Acceptor::tls(files)?,
             None => Acceptor::plain(),
         };
+        if !options.tokens.exists() {
+            return Err(Error::NoTokens {
+                file: options.tokens,
+                data_dir: options.data_dir,
+            });
+        }
         let tokens = TokenSource::open(TokenFile::new(&options.tokens))?;
-        let listener = TcpListener::bind(options.listen)
-            .await
-            .map_err(|source| Error::Listen {
-                address: options.listen,
-                source,
-            })?;
+        let listener = bind("--listen", options.listen).await?;
+        let http = match options.http_listen {
+            Some(address) => {
+                check_listen(address, false, options.insecure)?;
+                Some(bind("--http-listen", address).await?)
+            }
+            None => None,
+        };
         let (engine_options, folder) = (options.engine.clone(), options.data_dir.clone());
         let opened =
             tokio::task::spawn_blocking(move || Engine::open(engine_options, &folder)).await;
@@ -144,6 +173,7 @@ impl Service {
             tokens,
             acceptor,
             listener,
+            http,
             artifacts,
         };
         Ok((service, notices))
@@ -155,6 +185,14 @@ impl Service {
     /// When the operating system does not say.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Where it serves health and metrics alone, if it does.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    pub fn http_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.http.as_ref().map(TcpListener::local_addr).transpose()
     }
 
     /// Runs until `shutdown`: then grants nothing more, writes all that was decided, and ends;
@@ -170,11 +208,24 @@ impl Service {
             tokens,
             acceptor,
             listener,
+            http,
             artifacts,
         } = self;
+        warn(&tokens, &acceptor);
+        let observer = handle.observer().clone();
         let stop_engine = CancellationToken::new();
         let mut engine = tokio::spawn(engine.run(stop_engine.clone()));
         let reloading = tokio::spawn(reload(tokens.clone(), acceptor.clone()));
+        let stop_server = CancellationToken::new();
+        let probes = Probes {
+            engine: handle.clone(),
+            acceptor: acceptor.clone(),
+            artifacts: Some(artifacts.clone()),
+        };
+        let stop = stop_server.clone();
+        // They end with the process: nobody waits for an answer of theirs.
+        let _probing = http
+            .map(|http| AbortOnDropHandle::new(tokio::spawn(serve_probes(http, probes, stop))));
         let clients = match Catalogue::of(handle.clone()) {
             Some(catalogue) => {
                 let pins = Pins::restore(&catalogue, &artifacts).await?;
@@ -201,14 +252,15 @@ impl Service {
             clients,
             options: options.services,
         };
-        let stop_server = CancellationToken::new();
         let mut serving = tokio::spawn(services::serve(listener, server, stop_server.clone()));
+        systemd::ready();
         let ended = |part, cause: String| Err(Error::Ended { part, cause });
         let result = tokio::select! {
             () = shutdown.cancelled() => Ok(()),
             end = &mut engine => ended("engine", format!("{end:?}")),
             end = &mut serving => ended("server", format!("{end:?}")),
         };
+        systemd::stopping();
         reloading.abort();
         if let Some(keeping) = keeping {
             keeping.abort();
@@ -226,7 +278,26 @@ impl Service {
         {
             tracing::error!(%error, "the server ended badly");
         }
+        // What cannot be sent in time is lost.
+        let _ = tokio::task::spawn_blocking(move || observer.flush()).await;
         result
+    }
+}
+
+async fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| Error::Listen {
+        flag,
+        address,
+        source,
+    })
+}
+
+/// Says what is wrong with tokens and certificates, or soon will be.
+fn warn(tokens: &TokenSource, acceptor: &Acceptor) {
+    let all = tokens.warning().into_iter().chain(acceptor.warning());
+    for warning in all.chain(acceptor.notices()) {
+        tracing::warn!(code = %warning.code(), "{warning}");
     }
 }
 
@@ -236,11 +307,16 @@ async fn reload(tokens: TokenSource, acceptor: Acceptor) {
         return;
     };
     while hangups.recv().await.is_some() {
-        for reloaded in [tokens.reload(), acceptor.reload()] {
-            if let Err(error) = reloaded {
-                tracing::warn!(code = %error.code(), "not reloaded: {error}");
+        systemd::reloading();
+        for (what, reloaded) in [("tokens", tokens.reload()), ("certificates", acceptor.reload())] {
+            match reloaded {
+                Ok(()) => tracing::info!("{what} were read again"),
+                Err(error) => tracing::warn!(code = %error.code(), "{what} not read: {error}"),
             }
         }
-        tracing::info!("tokens and certificates were read again");
+        for notice in acceptor.notices() {
+            tracing::warn!(code = %notice.code(), "{notice}");
+        }
+        systemd::ready();
     }
 }

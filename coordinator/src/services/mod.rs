@@ -4,7 +4,8 @@
 //! - `auth`: who may call. Checked before any service sees a call.
 //! - [`WorkerStreams`]: the streams of the workers.
 //! - [`Sweeps`]: what clients ask. [`Artifacts`]: models and data that they upload and workers download.
-//! - `http`: whether the process lives and does its work, for what has no gRPC.
+//! - [`Probes`], [`serve_probes`]: whether the process lives and does its work, and what it counts, for
+//!   what has no gRPC.
 //! - `status`: how errors become gRPC statuses, in one place.
 
 mod artifacts;
@@ -15,11 +16,13 @@ mod sweeps;
 mod worker;
 
 pub use artifacts::{Artifacts, CHUNK_BYTES, TransferLimits, sees_as};
+pub use http::{Probes, serve_probes};
 pub use sweeps::Sweeps;
 pub use worker::WorkerStreams;
 
 use crate::catalogue::Catalogue;
 use crate::engine::Handle;
+use crate::observe;
 use crate::pins::Pins;
 use rangefinder_access::{Acceptor, Roots, TokenSource};
 use rangefinder_artifacts::ArtifactStore;
@@ -118,6 +121,11 @@ pub async fn serve(
     reporter
         .set_serving::<WorkerServiceServer<WorkerStreams>>()
         .await;
+    let probes = Probes {
+        engine: engine.clone(),
+        acceptor: acceptor.clone(),
+        artifacts: clients.as_ref().map(|clients| clients.artifacts.clone()),
+    };
     let mut routes = Routes::new(health).add_service(workers);
     if let Some(clients) = clients {
         let artifacts = Artifacts::new(clients.artifacts.clone(), TransferLimits::default());
@@ -136,10 +144,15 @@ pub async fn serve(
     }
     let router = routes
         .into_axum_router()
-        .merge(http::router(engine))
+        .merge(http::router(probes))
         .layer(axum::middleware::from_fn_with_state(
             tokens,
             auth::authenticate,
+        ))
+        // Outermost: what is refused counts too.
+        .layer(axum::middleware::from_fn_with_state(
+            engine.observer().metrics().clone(),
+            observe::requests::count,
         ));
     let serving = tonic::transport::Server::builder()
         .accept_http1(true)

@@ -37,7 +37,7 @@ impl State {
             .filter(|(_, worker)| worker.idle(self.now))
             .map(|(id, worker)| (worker.spoilt, id.clone()))
             .collect();
-        if idle.is_empty() || self.parked {
+        if idle.is_empty() || self.parked || self.suspended {
             return;
         }
         let mut held = self.leases_by_owner();
@@ -181,7 +181,13 @@ impl State {
         Some(granted)
     }
 
-    fn order_for(&self, id: &SweepId, kind: WorkKind, token: LeaseToken) -> Option<Command> {
+    /// What the holder of a lease is told to do.
+    pub(super) fn order_for(
+        &self,
+        id: &SweepId,
+        kind: WorkKind,
+        token: LeaseToken,
+    ) -> Option<Command> {
         let sweep = id.clone();
         Some(match kind {
             WorkKind::Describe => Command::Describe { sweep, token },

@@ -20,6 +20,10 @@ pub(super) struct Lease {
     pub holder: Holder,
     /// Last message that named it, or its grant.
     heard: Time,
+    /// When its order was sent last.
+    ordered: Time,
+    /// Whether its holder has ever named it: whether the order has reached it.
+    pub known: bool,
     pace: Pace,
     /// The longest that its process took before to the first step of a task of this sweep.
     usual_start_ms: Option<u64>,
@@ -58,6 +62,8 @@ impl Lease {
             work,
             holder,
             heard: now,
+            ordered: now,
+            known: false,
             pace: Pace {
                 first: None,
                 last: now,
@@ -88,6 +94,12 @@ impl Lease {
     /// A message of the holder named the lease.
     pub(super) fn renew(&mut self, now: Time) {
         self.heard = now;
+        self.known = true;
+    }
+
+    /// Its order was sent again.
+    pub(super) fn ordered_again(&mut self, now: Time) {
+        self.ordered = now;
     }
 
     /// So many bytes of the files that the work needs have arrived. More of them is a sign that the
@@ -120,7 +132,7 @@ impl Lease {
     /// Whether the worker should have named the lease by now in a heartbeat; before that the order
     /// may still be under way.
     pub(super) fn should_be_known(&self, now: Time, options: &Options) -> bool {
-        now.since(self.heard) >= options.heartbeat_ms.saturating_mul(2)
+        now.since(self.heard.max(self.ordered)) >= options.heartbeat_ms.saturating_mul(2)
     }
 
     /// When it ends unless something is heard.

@@ -28,6 +28,8 @@ pub struct State {
     pub(super) last_gone: Option<String>,
     /// Whether nothing is granted any more, since the coordinator shuts down.
     pub(super) parked: bool,
+    /// Whether nothing that is decided can be kept now.
+    pub(super) suspended: bool,
     /// Something has changed that leases, grants or waiting sweeps may depend on.
     pub(super) unsettled: bool,
     /// When one of them may have to be looked at though nothing has changed: what was computed
@@ -102,6 +104,7 @@ impl State {
             }
             Event::Drain { worker } => self.drain(&worker, &mut out),
             Event::Park => self.parked = true,
+            Event::Suspended => self.suspended = true,
             Event::Resumed => self.resumed(),
             Event::Forget { sweep } => {
                 if self.sweeps.get(&sweep).is_some_and(|sweep| !sweep.active()) {
@@ -111,14 +114,21 @@ impl State {
             Event::Tick => {}
         }
         if self.unsettled || self.due.is_some_and(|due| due <= self.now) {
-            self.give_up_overdue(&mut out);
-            self.grant(&mut out);
-            self.give_up_starving(&mut out);
-            self.forget_workers(&mut out);
-            self.unsettled = false;
-            self.due = self.next_due();
+            self.settle(&mut out);
         }
         out.actions
+    }
+
+    /// Everything that follows from the time, and from what has changed.
+    fn settle(&mut self, out: &mut Outbox) {
+        if !self.suspended {
+            self.give_up_overdue(out);
+            self.grant(out);
+            self.give_up_starving(out);
+            self.forget_workers(out);
+        }
+        self.unsettled = false;
+        self.due = self.next_due().filter(|_| !self.suspended);
     }
 
     /// All that is known of a sweep, `None` for an unknown one.
@@ -188,6 +198,7 @@ impl State {
 
     /// The coordinator was held up.
     fn resumed(&mut self) {
+        self.suspended = false;
         for lease in self.leases.values_mut() {
             lease.excuse(self.now);
         }

@@ -6,7 +6,7 @@ use super::message::{Command, Held, seconds};
 use super::outbox::Outbox;
 use super::worker::Worker;
 use crate::event::{Happening, WorkKind};
-use crate::ids::{Incarnation, WorkerId};
+use crate::ids::{Incarnation, LeaseToken, WorkerId};
 use std::collections::BTreeMap;
 
 /// Disconnected workers without a lease that are remembered at most.
@@ -73,7 +73,28 @@ impl State {
         if let Some(token) = self.workers.get(worker).and_then(|worker| worker.lease)
             && held.iter().all(|held| held.token != token)
         {
-            self.lose(token, "the order did not reach it, or it dropped it", out);
+            self.missing(token, "it joined again without it", out);
+        }
+    }
+
+    /// A worker should hold a lease and does not name it. It has dropped it if it ever had it; else
+    /// the order is sent again, for as long as the lease lives.
+    fn missing(&mut self, token: LeaseToken, cause: &str, out: &mut Outbox) {
+        let Some(lease) = self.leases.get_mut(&token) else {
+            return;
+        };
+        if lease.known {
+            return self.lose(token, cause, out);
+        }
+        if lease.deadline(&self.options) <= self.now {
+            // It ends by itself.
+            return;
+        }
+        lease.ordered_again(self.now);
+        let (worker, work) = (lease.holder.worker.clone(), lease.work);
+        let sweep = lease.sweep.clone();
+        if let Some(order) = self.order_for(&sweep, work, token) {
+            out.send(&worker, order);
         }
     }
 
@@ -130,7 +151,7 @@ impl State {
                 .get(&token)
                 .is_some_and(|lease| lease.should_be_known(self.now, &self.options))
         {
-            self.lose(token, "it no longer knows of it", out);
+            self.missing(token, "it no longer knows of it", out);
         }
         let desired = self.workers.get(worker).and_then(|known| known.lease);
         out.send(worker, Command::Desired(desired.into_iter().collect()));

@@ -165,6 +165,9 @@ pub enum Event {
     /// The coordinator shuts down, to be started again: nothing is granted from now on, and no
     /// sweep fails for want of workers. Leases stay.
     Park,
+    /// The coordinator cannot keep what happens, so that nobody hears of it: until it has resumed,
+    /// nothing is granted, no lease expires, and no sweep fails for want of workers.
+    Suspended,
     /// The coordinator was held up: it was stopped, it could not write, its clock jumped. What it
     /// did not hear meanwhile is held against nobody: every lease lives anew, and sweeps without
     /// workers wait anew.

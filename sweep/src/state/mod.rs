@@ -35,13 +35,14 @@
 //! - `grant`: who gets which work; `starving`: sweeps that nobody works for.
 //! - `endings`: how attempts, replicas and sweeps end.
 //! - `fencing`: which lease is valid; `lease`: how long; `worker`: who is there.
-//! - `rebuild`: the state from its logs; `durable`: what of it they keep.
+//! - `rebuild`, `follow`: the state from its logs; `durable`: what of it they keep.
 //! - `views`: what people may see of workers, and what sweeps wait for.
 //! - `sweep`, `work`, `replica`: a sweep, a piece of leased work and its limits, a curve.
 
 mod durable;
 mod endings;
 mod fencing;
+mod follow;
 mod grant;
 mod lease;
 mod machine;

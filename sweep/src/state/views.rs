@@ -72,6 +72,8 @@ pub enum WaitingFor {
     },
     /// The coordinator shuts down, and grants nothing.
     Restart,
+    /// What happens cannot be kept, and nothing is granted until it can.
+    Store,
     /// A pause after an attempt that brought no result.
     Pause {
         /// How much longer, in milliseconds.
@@ -101,6 +103,7 @@ impl fmt::Display for WaitingFor {
         match self {
             Self::Nothing { .. } => f.write_str("nothing: its work is running"),
             Self::Restart => f.write_str("the coordinator is being restarted"),
+            Self::Store => f.write_str("the coordinator's store cannot be written"),
             Self::Pause { ms } => write!(f, "pausing for {} after a lost attempt", seconds(*ms)),
             Self::OwnersLimit { limit: 1 } => f.write_str("the client's limit of 1 worker"),
             Self::OwnersLimit { limit } => write!(f, "the client's limit of {limit} workers"),
@@ -147,6 +150,7 @@ impl State {
                 leases: sweep.leases,
             },
             _ if self.parked => WaitingFor::Restart,
+            _ if self.suspended => WaitingFor::Store,
             _ if workers == 0 => WaitingFor::NoWorker,
             _ if usable == 0 => WaitingFor::NoUsableWorker { workers },
             (_, Some(limit)) => WaitingFor::OwnersLimit { limit },

@@ -147,6 +147,8 @@ fn a_disconnected_worker_loses_its_lease_when_it_expires() {
 #[test]
 fn a_worker_that_joins_again_without_its_lease_has_lost_it() {
     let (mut world, sweep) = unsplit(1);
+    let token = world.token(0);
+    beat(&mut world, 0, &[(token, 0)]);
     world.disconnect(&worker_id(0));
     world
         .workers
@@ -175,6 +177,7 @@ fn a_lease_that_was_given_to_another_is_stopped_when_its_old_holder_joins_again(
 fn a_heartbeat_without_the_lease_loses_it_only_when_the_order_must_have_arrived() {
     let (mut world, sweep) = unsplit(1);
     let token = world.token(0);
+    beat(&mut world, 0, &[(token, 0)]);
     world.now = world.now.after(2 * world.options.heartbeat_ms - 1);
     assert_eq!(beat(&mut world, 0, &[]), [Command::Desired(vec![token])]);
     world.now = world.now.after(1);
@@ -184,6 +187,41 @@ fn a_heartbeat_without_the_lease_loses_it_only_when_the_order_must_have_arrived(
         last_ending(&world, &sweep),
         AttemptOutcome::Lost(_)
     ));
+}
+
+#[test]
+fn an_order_that_nobody_has_confirmed_is_sent_again_as_long_as_its_lease_lives() {
+    let (mut world, sweep) = unsplit(1);
+    let token = world.token(0);
+    let orders = |commands: &[Command]| {
+        let of = |command: &&Command| matches!(command, Command::Assign { token: of, .. } if *of == token);
+        commands.iter().filter(of).count()
+    };
+    let start = world.now;
+    let mut sent = 0;
+    while world.endings(&sweep).len() == 2 {
+        world.now = world.now.after(world.options.heartbeat_ms);
+        sent += orders(&beat(&mut world, 0, &[]));
+    }
+    assert_eq!(sent, 3, "at every second heartbeat");
+    let waited_ms = world.now.since(start);
+    let lease_ms = world.options.lease_ms;
+    assert!((lease_ms..lease_ms + world.options.heartbeat_ms).contains(&waited_ms));
+    // Also when it joins again without it.
+    let (mut world, sweep) = unsplit(1);
+    world.disconnect(&worker_id(0));
+    let before = world.commands.len();
+    if let Some(worker) = world.workers.get_mut(&worker_id(0)) {
+        worker.job = None;
+    }
+    world.reconnect(&worker_id(0));
+    let sent: Vec<_> = world.commands[before..]
+        .iter()
+        .map(|(_, c)| c.clone())
+        .collect();
+    assert_eq!(orders(&sent), 1);
+    world.finish(&sweep);
+    assert_eq!(world.result(&sweep).replicas[0].tasks[0].attempts.len(), 1);
 }
 
 #[test]

@@ -61,6 +61,20 @@ fn a_holder_that_does_not_come_within_a_lease_has_lost_it() {
 }
 
 #[test]
+fn a_holder_that_reported_losses_and_dropped_its_lease_is_not_told_to_begin_again() {
+    // On a GPU it would bring other losses, under the same lease.
+    let (mut world, sweep) = unsplit(1);
+    world.work(0, 5);
+    world.restart();
+    if let Some(worker) = world.workers.get_mut(&worker_id(0)) {
+        worker.job = None;
+    }
+    world.reconnect(&worker_id(0));
+    let (_, ending) = world.endings(&sweep).pop().expect("it has ended");
+    assert!(matches!(ending, AttemptOutcome::Lost(cause) if cause.contains("without it")));
+}
+
+#[test]
 fn another_process_under_the_name_of_a_holder_has_no_claim_to_its_lease() {
     let (mut world, sweep) = unsplit(1);
     let token = world.token(0);

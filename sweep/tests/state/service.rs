@@ -5,7 +5,7 @@ use crate::support::{World, patient, request, told, training_world, worker_id};
 use rangefinder_sweep::event::{AttemptOutcome, Happening, Outcome};
 use rangefinder_sweep::ids::{LeaseToken, SweepId};
 use rangefinder_sweep::plan::Split;
-use rangefinder_sweep::state::{Command, Event, Held, Options, Report, WorkerState};
+use rangefinder_sweep::state::{Command, Event, Held, Options, Report, WaitingFor, WorkerState};
 
 fn two_tasks(options: Options, workers: usize) -> (World, SweepId) {
     let request = request(Split::Replicas, None, Some(2), 40);
@@ -81,6 +81,25 @@ fn a_coordinator_that_was_held_up_gives_every_lease_its_time_anew() {
     let lost = endings(&world, &sweep);
     let lost = lost.iter().filter(|e| matches!(e, AttemptOutcome::Lost(_)));
     assert_eq!(lost.count(), 2);
+}
+
+#[test]
+fn while_nothing_can_be_kept_nothing_is_granted_or_given_up() {
+    let (mut world, sweep) = two_tasks(Options::default(), 1);
+    let other = world.create("other", request(Split::None, None, None, 40));
+    world.apply(Event::Suspended);
+    world.advance(world.options.no_worker_ms * 2);
+    world.start_worker(&worker_id(1));
+    world.advance(1);
+    assert_eq!(world.state.leases().len(), 1);
+    assert_eq!(world.state.waiting_for(&other), Some(WaitingFor::Store));
+    world.apply(Event::Resumed);
+    assert_eq!(world.state.leases().len(), 2);
+    world.finish(&sweep);
+    world.finish(&other);
+    for sweep in [sweep, other] {
+        assert_eq!(world.result(&sweep).outcome, Some(Outcome::Completed));
+    }
 }
 
 #[test]

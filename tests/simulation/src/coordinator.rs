@@ -65,8 +65,11 @@ pub(crate) struct Coordinator {
     kept: Story,
     promises: Promises,
     applied: u64,
-    /// Whether it was told to grant nothing any more, so that sweeps may wait for nothing.
+    /// Events between two checks that the log gives the live state.
+    rebuilt_every: u64,
+    /// Whether it was told to grant nothing, so that sweeps may wait for nothing.
     parked: bool,
+    suspended: bool,
     /// For mutations: what each lease was for, and what was observed under it.
     history: BTreeMap<LeaseToken, (SweepId, WorkKind)>,
     observed: BTreeMap<LeaseToken, Vec<Observation>>,
@@ -80,11 +83,16 @@ fn key(work: WorkKind) -> LeaseKey {
     format!("{work:?}")
 }
 
-/// Events between two checks that the log gives the live state.
-const REBUILT_EVERY: u64 = 97;
+/// Events between two checks that the log gives the live state, in most runs.
+pub(crate) const REBUILT_EVERY: u64 = 97;
 
 impl Coordinator {
-    pub(crate) fn new(options: Options, mutation: Option<Mutation>, trace: bool) -> Self {
+    pub(crate) fn new(
+        options: Options,
+        mutation: Option<Mutation>,
+        rebuilt_every: u64,
+        trace: bool,
+    ) -> Self {
         Self {
             state: State::new(options.clone()),
             options,
@@ -97,7 +105,9 @@ impl Coordinator {
             kept: Story::default(),
             promises: Promises::default(),
             applied: 0,
+            rebuilt_every,
             parked: false,
+            suspended: false,
             history: BTreeMap::new(),
             observed: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -112,7 +122,12 @@ impl Coordinator {
         mut batch: Vec<Item>,
         reply: Option<usize>,
     ) -> Result<Vec<Out>, String> {
-        self.parked |= event == Event::Park;
+        match event {
+            Event::Park => self.parked = true,
+            Event::Suspended => self.suspended = true,
+            Event::Resumed => self.suspended = false,
+            _ => {}
+        }
         let mut out = Vec::new();
         let mut injected = Vec::new();
         for action in self.state.apply(now, event) {
@@ -138,9 +153,10 @@ impl Coordinator {
         }
         batch.extend(reply.map(Item::Reply));
         self.waiting.push_back(batch);
-        self.live.agrees(&self.state, now, self.parked)?;
+        let held_up = self.parked || self.suspended;
+        self.live.agrees(&self.state, now, held_up)?;
         self.applied += 1;
-        if self.applied.is_multiple_of(REBUILT_EVERY) {
+        if self.applied.is_multiple_of(self.rebuilt_every) {
             self.check_rebuilt(now)?;
         }
         for event in injected {
@@ -225,6 +241,7 @@ impl Coordinator {
         self.state = self.rebuild(now, sweeps)?;
         self.live = self.kept.clone();
         self.parked = false;
+        self.suspended = false;
         self.promises.kept_by(&self.kept)
     }
 

@@ -1,7 +1,8 @@
 //! What goes wrong.
 
+use crate::clients::Wish;
 use crate::invariants::Checked;
-use crate::world::{Due, Wish, World};
+use crate::world::{Due, World};
 use rangefinder_sweep::ids::SweepId;
 use rangefinder_sweep::state::Event;
 
@@ -61,6 +62,7 @@ impl World {
                     self.disk_is_full = true;
                     let ms = self.rng.u64(100..40_000);
                     self.after(ms, Due::DiskIsBack);
+                    return self.apply(Event::Suspended);
                 }
             }
             20 => self.cancel(),

@@ -146,7 +146,7 @@ impl Story {
     }
 
     /// What the state says agrees with what it has published.
-    pub(crate) fn agrees(&self, state: &State, now: Time, parked: bool) -> Checked {
+    pub(crate) fn agrees(&self, state: &State, now: Time, held_up: bool) -> Checked {
         let leases = state.leases();
         let same = leases.len() == self.open.len()
             && leases
@@ -160,7 +160,7 @@ impl Story {
             None => {
                 let ended = self.numbers.keys().all(|sweep| self.ended.contains(sweep));
                 ensure!(
-                    ended || parked,
+                    ended || held_up,
                     "a sweep that has not ended waits for nothing"
                 );
             }

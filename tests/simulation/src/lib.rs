@@ -5,14 +5,18 @@
 //! always hold, and in the end that each sweep resulted in what an undisturbed run gives, bit for
 //! bit.
 //!
-//! - `world`: the agenda, the network, the clients. `faults`: what goes wrong.
+//! - `world`: the agenda, and what happens. `faults`: what goes wrong.
+//! - `network`: streams. `clients`: what they want, and whether they got it.
 //! - `coordinator`: the state, its store, and the [`Mutation`]s by which the simulation is tested.
-//! - `worker`: a worker process. `sweeps`: what is run, and what comes of it undisturbed.
+//! - `fleet`: the workers; `worker`: a process of one. `sweeps`: what is run, and what comes of it undisturbed.
 //! - `invariants`: what must hold.
 
+mod clients;
 mod coordinator;
 mod faults;
+mod fleet;
 mod invariants;
+mod network;
 mod sweeps;
 mod worker;
 mod world;

@@ -1,19 +1,19 @@
 //! The world: an agenda of what happens when, and who it happens to.
 
-use crate::coordinator::{Coordinator, Item, Mutation, Out};
+use crate::clients::{Intent, Wish};
+use crate::coordinator::{Coordinator, Item, Mutation, Out, REBUILT_EVERY};
+use crate::fleet::Slot;
 use crate::invariants::Checked;
-use crate::sweeps::{essence, kinds, reference};
-use crate::worker::{Effect, Process};
+use crate::network::Link;
 use fastrand::Rng;
-use rangefinder_sweep::event::Outcome;
-use rangefinder_sweep::ids::{Incarnation, SweepId, WorkerId};
+use rangefinder_sweep::ids::{Incarnation, WorkerId};
 use rangefinder_sweep::state::{Command, Event, Held, Options, Report, Time};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Time after the last fault within which every sweep has to have ended.
 const PATIENCE_MS: u64 = 3 * 3_600_000;
-/// Messages that may be repeated later.
-const REMEMBERED: usize = 128;
+/// One seed in so many is checked after each event for whether the log gives the live state.
+const THOROUGH: u64 = 50;
 /// Workers at the start.
 const FIRST_WORKERS: usize = 3;
 
@@ -60,49 +60,6 @@ impl Due {
     }
 }
 
-/// A stream between a worker and the coordinator.
-#[derive(Debug)]
-struct Link {
-    slot: usize,
-    incarnation: Incarnation,
-    /// Nothing passes any more, though its ends may not know.
-    broken: bool,
-    up_until: u64,
-    down_until: u64,
-}
-
-/// A place for a worker.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) id: WorkerId,
-    pub(crate) process: Option<Process>,
-    /// Nothing passes between it and the coordinator.
-    pub(crate) cut_off_until: u64,
-    /// No process of that name comes again.
-    pub(crate) vanished: bool,
-    starting: bool,
-}
-
-/// What a client wants, and asks for until it is answered.
-#[derive(Debug)]
-pub(crate) struct Intent {
-    pub(crate) sweep: SweepId,
-    pub(crate) wish: Wish,
-    asked: bool,
-    pub(crate) answered: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    Run {
-        kind: usize,
-        owner: u8,
-        priority: i32,
-    },
-    Cancel,
-    Forget,
-}
-
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -133,7 +90,7 @@ pub(crate) struct World {
     pub(crate) rng: Rng,
     pub(crate) now: u64,
     agenda: BTreeMap<(u64, u64), Due>,
-    entries: u64,
+    pub(crate) entries: u64,
     pub(crate) trace: bool,
     pub(crate) coordinator: Coordinator,
     pub(crate) up: bool,
@@ -143,9 +100,9 @@ pub(crate) struct World {
     pub(crate) disk_is_full: bool,
     commit_is_due: bool,
     tick_at: Option<u64>,
-    links: BTreeMap<u64, Link>,
+    pub(crate) links: BTreeMap<u64, Link>,
     pub(crate) slots: Vec<Slot>,
-    incarnations: u64,
+    pub(crate) incarnations: u64,
     pub(crate) intents: Vec<Intent>,
     pub(crate) sent: VecDeque<(WorkerId, Incarnation, Report)>,
     /// No limit of attempts is reached: every sweep that is not cancelled is completed.
@@ -177,12 +134,17 @@ impl World {
             max_leases_per_owner: rng.bool().then_some(2),
             ..usual
         };
+        let rebuilt_every = if seed.is_multiple_of(THOROUGH) {
+            1
+        } else {
+            REBUILT_EVERY
+        };
         let mut world = Self {
             now: 0,
             agenda: BTreeMap::new(),
             entries: 0,
             trace,
-            coordinator: Coordinator::new(options, mutation, trace),
+            coordinator: Coordinator::new(options, mutation, rebuilt_every, trace),
             up: true,
             clock_ahead: 0,
             stalled_until: 0,
@@ -259,17 +221,6 @@ impl World {
         self.calm_since.is_some() && self.up && self.open_sweeps().next().is_none()
     }
 
-    /// Sweeps that were asked for and have not ended.
-    fn open_sweeps(&self) -> impl Iterator<Item = &SweepId> {
-        let open = |intent: &&Intent| match intent.wish {
-            Wish::Run { .. } => {
-                !intent.answered || !(self.coordinator.live.has_ended(&intent.sweep))
-            }
-            Wish::Cancel | Wish::Forget => !intent.answered,
-        };
-        self.intents.iter().filter(open).map(|intent| &intent.sweep)
-    }
-
     pub(crate) fn at(&mut self, at: u64, due: Due) {
         self.entries += 1;
         self.agenda.insert((at, self.entries), due);
@@ -281,48 +232,6 @@ impl World {
 
     pub(crate) fn time(&self) -> Time {
         Time(self.now + self.clock_ahead)
-    }
-
-    pub(crate) fn add_worker(&mut self) {
-        let slot = self.slots.len();
-        self.slots.push(Slot {
-            id: WorkerId(format!("w{slot}")),
-            process: None,
-            cut_off_until: 0,
-            vanished: false,
-            starting: false,
-        });
-        self.start_worker_after(slot, 0);
-    }
-
-    pub(crate) fn start_worker_after(&mut self, slot: usize, ms: u64) {
-        if let Some(known) = self.slots.get_mut(slot)
-            && !known.starting
-            && !known.vanished
-        {
-            known.starting = true;
-            self.after(ms, Due::StartWorker(slot));
-        }
-    }
-
-    pub(crate) fn want_sweep(&mut self) {
-        let kind = self.rng.usize(..kinds().len());
-        let number = self.intents.len();
-        let wish = Wish::Run {
-            kind,
-            owner: self.rng.u8(..2),
-            priority: self.rng.i32(0..2),
-        };
-        self.want(SweepId(format!("{kind}-{number}")), wish);
-    }
-
-    pub(crate) fn want(&mut self, sweep: SweepId, wish: Wish) {
-        self.intents.push(Intent {
-            sweep,
-            wish,
-            asked: false,
-            answered: false,
-        });
     }
 
     fn happen(&mut self, due: Due) -> Checked {
@@ -389,7 +298,12 @@ impl World {
         self.apply_with(event, Vec::new(), None)
     }
 
-    fn apply_with(&mut self, event: Event, items: Vec<Item>, reply: Option<usize>) -> Checked {
+    pub(crate) fn apply_with(
+        &mut self,
+        event: Event,
+        items: Vec<Item>,
+        reply: Option<usize>,
+    ) -> Checked {
         if !self.up {
             return Ok(());
         }
@@ -440,274 +354,6 @@ impl World {
                 }
             }
         }
-    }
-
-    fn send_down(&mut self, link: u64, due: Due) {
-        let delay = self.rng.u64(1..60);
-        let now = self.now;
-        let cut_off = self
-            .slot_of(link)
-            .is_none_or(|slot| slot.cut_off_until > now);
-        if let Some(known) = self.links.get_mut(&link) {
-            known.broken |= cut_off;
-            if !known.broken {
-                known.down_until = known.down_until.max(now + delay);
-                let at = known.down_until;
-                self.at(at, due);
-            }
-        }
-    }
-
-    fn slot_of(&mut self, link: u64) -> Option<&mut Slot> {
-        let slot = self.links.get(&link)?.slot;
-        self.slots.get_mut(slot)
-    }
-
-    /// The process that still listens on a link.
-    fn at_end_of(&mut self, link: u64) -> Option<&mut Process> {
-        let process = self.slot_of(link)?.process.as_mut()?;
-        (process.link == Some(link)).then_some(process)
-    }
-
-    fn start_worker(&mut self, slot: usize) {
-        self.incarnations += 1;
-        let incarnation = Incarnation(self.incarnations);
-        let step_ms = self.rng.u64(20..300);
-        let options = &self.coordinator.options;
-        let times = (options.lease_ms, options.heartbeat_ms);
-        let now = self.now;
-        if let Some(known) = self.slots.get_mut(slot) {
-            known.starting = false;
-            let id = known.id.clone();
-            known.process = Some(Process::new(id, incarnation, now, step_ms, times));
-            self.after(0, Due::Turn(slot, incarnation));
-        }
-    }
-
-    fn turn(&mut self, slot: usize, incarnation: Incarnation) {
-        let now = self.now;
-        let Some(known) = self.slots.get_mut(slot) else {
-            return;
-        };
-        let cut_off = known.cut_off_until > now;
-        let process = known.process.as_mut();
-        let Some(process) = process.filter(|process| process.incarnation == incarnation) else {
-            return;
-        };
-        let id = process.id.clone();
-        let before = process.link;
-        for effect in process.turn(now) {
-            match effect {
-                Effect::Send(report) => {
-                    let link = before.unwrap_or_default();
-                    self.remember(&id, incarnation, &report);
-                    self.send_up(link, cut_off, Due::Up(link, report));
-                }
-                Effect::Dial(held) => self.dial(slot, incarnation, held, cut_off),
-                Effect::HangUp => {
-                    if let Some(link) = before {
-                        self.break_link(link, false);
-                    }
-                }
-                Effect::Exit => {
-                    self.kill(slot);
-                    let ms = self.rng.u64(100..5_000);
-                    self.start_worker_after(slot, ms);
-                    return;
-                }
-            }
-        }
-        let ms = self.rng.u64(200..400);
-        self.after(ms, Due::Turn(slot, incarnation));
-    }
-
-    fn remember(&mut self, id: &WorkerId, incarnation: Incarnation, report: &Report) {
-        if matches!(report, Report::Heartbeat(_)) {
-            return;
-        }
-        if self.sent.len() == REMEMBERED {
-            self.sent.pop_front();
-        }
-        self.sent
-            .push_back((id.clone(), incarnation, report.clone()));
-    }
-
-    fn send_up(&mut self, link: u64, cut_off: bool, due: Due) {
-        let delay = self.rng.u64(1..60);
-        let now = self.now;
-        if let Some(known) = self.links.get_mut(&link) {
-            known.broken |= cut_off;
-            if !known.broken {
-                known.up_until = known.up_until.max(now + delay);
-                let at = known.up_until;
-                self.at(at, due);
-            }
-        }
-    }
-
-    fn dial(&mut self, slot: usize, incarnation: Incarnation, held: Vec<Held>, cut_off: bool) {
-        if cut_off || !self.up {
-            return;
-        }
-        let link = self.entries;
-        self.links.insert(
-            link,
-            Link {
-                slot,
-                incarnation,
-                broken: false,
-                up_until: 0,
-                down_until: 0,
-            },
-        );
-        if let Some(process) = self
-            .slots
-            .get_mut(slot)
-            .and_then(|slot| slot.process.as_mut())
-        {
-            process.link = Some(link);
-        }
-        self.send_up(link, false, Due::Hello(link, held));
-    }
-
-    fn hello(&mut self, link: u64, leases: Vec<Held>) -> Checked {
-        let Some(known) = self.links.get(&link).filter(|known| !known.broken) else {
-            return Ok(());
-        };
-        if !self.up {
-            return Ok(());
-        }
-        let incarnation = known.incarnation;
-        let Some(worker) = self.slot_of(link).map(|slot| slot.id.clone()) else {
-            return Ok(());
-        };
-        self.coordinator
-            .links
-            .insert(worker.clone(), (link, incarnation));
-        self.send_down(link, Due::Welcome(link));
-        self.apply(Event::Joined {
-            worker,
-            incarnation,
-            device: "cpu".to_owned(),
-            versions: BTreeMap::new(),
-            leases,
-        })
-    }
-
-    fn arrives(&mut self, link: u64, report: Report) -> Checked {
-        let Some(known) = self.links.get(&link) else {
-            return Ok(());
-        };
-        let (broken, incarnation) = (known.broken, known.incarnation);
-        let Some(worker) = self.slot_of(link).map(|slot| slot.id.clone()) else {
-            return Ok(());
-        };
-        if !self.up {
-            return Ok(());
-        }
-        let current = self.coordinator.links.get(&worker) == Some(&(link, incarnation));
-        if broken || !current {
-            // Most often it is gone with its link; but a message may come late.
-            if self.rng.u8(..4) == 0 {
-                let ms = self.rng.u64(0..20_000);
-                self.after(ms, Due::Stray(worker, incarnation, report));
-            }
-            return Ok(());
-        }
-        let event = self.coordinator.received(worker, incarnation, report);
-        self.apply(event)
-    }
-
-    /// Nothing passes any more; its ends learn it some time, or not.
-    pub(crate) fn break_link(&mut self, link: u64, silently: bool) {
-        if let Some(known) = self.links.get_mut(&link) {
-            known.broken = true;
-        }
-        if !silently {
-            let (one, other) = (self.rng.u64(1..3_000), self.rng.u64(1..3_000));
-            self.after(one, Due::CoordinatorSeesCut(link));
-            self.after(other, Due::WorkerSeesCut(link));
-        }
-    }
-
-    fn coordinator_sees_cut(&mut self, link: u64) -> Checked {
-        let Some(worker) = self.slot_of(link).map(|slot| slot.id.clone()) else {
-            return Ok(());
-        };
-        match self.coordinator.links.get(&worker) {
-            Some((current, incarnation)) if *current == link => {
-                let incarnation = *incarnation;
-                self.coordinator.links.remove(&worker);
-                self.apply(Event::Disconnected {
-                    worker,
-                    incarnation,
-                })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A process dies, without a word.
-    pub(crate) fn kill(&mut self, slot: usize) -> Option<(WorkerId, Incarnation)> {
-        let process = self.slots.get_mut(slot)?.process.take()?;
-        if let Some(link) = process.link {
-            let silently = self.rng.u8(..3) == 0;
-            self.break_link(link, silently);
-        }
-        Some((process.id, process.incarnation))
-    }
-
-    fn client(&mut self) -> Checked {
-        self.after(1_000, Due::Client);
-        if !self.up {
-            return Ok(());
-        }
-        for number in 0..self.intents.len() {
-            let Some(intent) = self.intents.get_mut(number) else {
-                break;
-            };
-            if intent.asked || intent.answered {
-                continue;
-            }
-            intent.asked = true;
-            let (sweep, wish) = (intent.sweep.clone(), intent.wish);
-            let (event, items) = match wish {
-                Wish::Run {
-                    kind,
-                    owner,
-                    priority,
-                } => {
-                    let Some(kind) = kinds().get(kind) else {
-                        continue;
-                    };
-                    let request = kind.request(&format!("owner {owner}"), priority);
-                    let known = self.coordinator.state.result(&sweep).is_some();
-                    let create = Item::Create(sweep.clone(), request.clone());
-                    let items = if known { Vec::new() } else { vec![create] };
-                    let request = Box::new(request);
-                    (Event::Create { sweep, request }, items)
-                }
-                Wish::Cancel => (Event::Cancel { sweep }, Vec::new()),
-                Wish::Forget => {
-                    let result = self.coordinator.state.result(&sweep);
-                    match result.map(|result| result.outcome.is_some()) {
-                        Some(true) => self.judge_sweep(&sweep)?,
-                        // That it has ended was lost; it will end again.
-                        Some(false) => {
-                            if let Some(intent) = self.intents.get_mut(number) {
-                                intent.asked = false;
-                            }
-                            continue;
-                        }
-                        None => {}
-                    }
-                    let items = vec![Item::Forget(sweep.clone())];
-                    (Event::Forget { sweep }, items)
-                }
-            };
-            self.apply_with(event, items, Some(number))?;
-        }
-        Ok(())
     }
 
     pub(crate) fn crash(&mut self) {
@@ -786,44 +432,5 @@ impl World {
         let ms = self.rng.u64(1..6_000);
         self.after(ms, Due::Fault);
         self.strike()
-    }
-
-    /// Every sweep that is still known ended as it should.
-    fn judge(&mut self) -> Checked {
-        let sweeps: Vec<_> = self.coordinator.state.sweeps().cloned().collect();
-        sweeps.iter().try_for_each(|sweep| self.judge_sweep(sweep))
-    }
-
-    fn judge_sweep(&mut self, sweep: &SweepId) -> Checked {
-        let Some(result) = self.coordinator.state.result(sweep) else {
-            return Err(format!("{sweep} is not known any more"));
-        };
-        match &result.outcome {
-            Some(Outcome::Completed) => {
-                self.summary.completed += 1;
-                let (ours, expected) = (essence(result), reference(sweep));
-                if expected != Some(&ours) {
-                    return Err(format!(
-                        "{sweep} resulted in\n{ours}\ninstead of\n{}",
-                        expected.map_or("nothing", String::as_str)
-                    ));
-                }
-            }
-            Some(Outcome::Cancelled) => {
-                self.summary.cancelled += 1;
-                let mut intents = self.intents.iter();
-                if !intents.any(|i| i.wish == Wish::Cancel && i.sweep == *sweep) {
-                    return Err(format!("nobody cancelled {sweep}"));
-                }
-            }
-            Some(Outcome::Failed(failure)) => {
-                self.summary.failed += 1;
-                if self.patient {
-                    return Err(format!("{sweep} failed: {failure:?}"));
-                }
-            }
-            None => return Err(format!("{sweep} has not ended")),
-        }
-        Ok(())
     }
 }

@@ -28,7 +28,7 @@ async fn a_cancelled_sweep_ends_within_two_seconds_with_what_there_is() {
     .unwrap();
     let took = cancelled_at.expect("observations").elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
-    assert_eq!(result.outcome, Some(Outcome::Cancelled));
+    assert_eq!(result.status, Status::Cancelled);
     let curve = &curves(&result)[0];
     assert!(curve.len() > 5 && curve.len() < STEPS as usize);
 }
@@ -52,7 +52,7 @@ async fn a_sweep_cancelled_before_anything_happened_ends_too() {
         &mut |_| {},
     )
     .await;
-    assert_eq!(result.unwrap().outcome, Some(Outcome::Cancelled));
+    assert_eq!(result.unwrap().status, Status::Cancelled);
     assert!(started.elapsed() < Duration::from_secs(3));
 }
 
@@ -65,7 +65,7 @@ async fn a_dropped_sweep_leaves_no_worker() {
     let mut on_event = |event: &SweepEvent| {
         observed |= matches!(event.happening, Happening::Observed { .. });
     };
-    let running = one_shot(&sweep, &options, CancellationToken::new(), &mut on_event);
+    let running = sweep::run(&sweep, &options, CancellationToken::new(), &mut on_event);
     assert!(timeout(Duration::from_millis(500), running).await.is_err());
     assert!(
         tokio::task::spawn_blocking(|| { processes::eventually(|| own_workers().is_empty()) })
@@ -86,7 +86,7 @@ async fn a_sweep_that_panics_leaves_no_worker() {
                 panic!("as asked for");
             }
         };
-        one_shot(&sweep, &options, CancellationToken::new(), &mut on_event).await
+        sweep::run(&sweep, &options, CancellationToken::new(), &mut on_event).await
     });
     let panic = panicked.await.unwrap_err().into_panic();
     assert_eq!(panic.downcast_ref(), Some(&"as asked for"));

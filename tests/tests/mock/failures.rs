@@ -9,16 +9,10 @@ use rangefinder_sweep::event::FailureKind;
 async fn the_message_of_the_worker_that_failed_is_the_error() {
     let _alone = ALONE.lock().await;
     let result = undisturbed(Split::None, 2, &faulty(50, Misdeed::Fail)).await;
-    let failure = failure(&result);
-    assert!(
-        failure.message.contains("step 50 failed as scripted"),
-        "{failure:?}"
-    );
+    let message = &failure(&result).message;
+    assert!(message.contains("step 50 failed as scripted"), "{message}");
     let panicked = undisturbed(Split::None, 2, &faulty(50, Misdeed::Panic)).await;
-    let message = match &panicked.outcome {
-        Some(Outcome::Failed(failure)) => &failure.message,
-        other => panic!("expected a failure, got {other:?}"),
-    };
+    let message = &failure(&panicked).message;
     assert!(
         message.contains("step 50 panicked as scripted"),
         "{message}"

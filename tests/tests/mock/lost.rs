@@ -33,7 +33,7 @@ async fn a_worker_killed_in_mid_task_changes_no_bit_of_the_curve() {
         .await
         .unwrap();
         assert!(killed.is_some());
-        assert_eq!(result.outcome, Some(Outcome::Completed), "{split:?}");
+        assert_eq!(result.status, Status::Completed, "{split:?}");
         assert_eq!(curves(&result), curves(&expected), "{split:?}");
         let lost = endings(&result);
         assert!(
@@ -71,7 +71,7 @@ async fn workers_may_be_killed_any_number_of_times_as_long_as_each_gets_a_little
     .await
     .unwrap();
     assert_eq!(budget.next(), None);
-    assert_eq!(result.outcome, Some(Outcome::Completed));
+    assert_eq!(result.status, Status::Completed);
     assert_eq!(curves(&result), curves(&expected));
     // More than may be lost in a row without getting any further.
     let lost = endings(&result);
@@ -106,7 +106,7 @@ async fn a_worker_that_goes_silent_loses_its_task_to_another_and_the_curve_is_th
     )
     .await
     .unwrap();
-    assert_eq!(result.outcome, Some(Outcome::Completed));
+    assert_eq!(result.status, Status::Completed);
     assert_eq!(curves(&result), curves(&expected));
     assert!(!lives(stopped.expect("a worker was stopped")));
 }
@@ -159,7 +159,7 @@ async fn a_worker_whose_step_never_returns_is_replaced_by_a_process_that_does_th
     )
     .await
     .unwrap();
-    assert_eq!(result.outcome, Some(Outcome::Completed));
+    assert_eq!(result.status, Status::Completed);
     assert_eq!(curves(&result), curves(&expected));
     assert_eq!(endings(&result).len(), 2, "{:?}", endings(&result));
     assert!(

@@ -17,15 +17,14 @@ mod failures;
 mod lost;
 mod processes;
 
-use rangefinder_coordinator::run::{Error, Options, one_shot};
+use rangefinder_coordinator::run::{Error, Options};
+use rangefinder_report::SweepDocument;
+use rangefinder_report::document::Status;
 use rangefinder_session::mock::{Config, Fault, Misdeed};
-use rangefinder_sweep::event::{
-    AttemptOutcome, Failure, Happening, Observation, Outcome, SweepEvent,
-};
+use rangefinder_sweep::event::{AttemptOutcome, Failure, Happening, SweepEvent};
 use rangefinder_sweep::plan::Split;
-use rangefinder_sweep::state::SweepResult;
 use rangefinder_tests::processes::{DEADLINE, Process, workers};
-use rangefinder_tests::sweep::{STEPS, options, resolved};
+use rangefinder_tests::sweep::{self, STEPS, curves, endings, options, resolved};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -51,16 +50,16 @@ async fn run(
     options: &Options,
     cancel: CancellationToken,
     on_event: &mut (dyn FnMut(&SweepEvent) + Send),
-) -> Result<SweepResult, Error> {
+) -> Result<SweepDocument, Error> {
     let sweep = resolved(split, count, script);
-    let result = timeout(2 * DEADLINE, one_shot(&sweep, options, cancel, on_event))
+    let result = timeout(2 * DEADLINE, sweep::run(&sweep, options, cancel, on_event))
         .await
         .expect("the sweep did not end");
     assert_eq!(own_workers(), []);
     result
 }
 
-async fn undisturbed(split: Split, count: u32, script: &Config) -> SweepResult {
+async fn undisturbed(split: Split, count: u32, script: &Config) -> SweepDocument {
     let mut numbers = Vec::new();
     let mut last = None;
     let result = run(
@@ -81,11 +80,6 @@ async fn undisturbed(split: Split, count: u32, script: &Config) -> SweepResult {
     result
 }
 
-fn curves(result: &SweepResult) -> Vec<Vec<Observation>> {
-    let replicas = result.replicas.iter();
-    replicas.map(|replica| replica.curve.clone()).collect()
-}
-
 fn slow(step_ms: f64) -> Config {
     Config {
         step_ms,
@@ -104,20 +98,11 @@ fn faulty(step: u64, what: Misdeed) -> Config {
     }
 }
 
-fn failure(result: &SweepResult) -> &Failure {
-    match &result.outcome {
-        Some(Outcome::Failed(failure)) => failure,
-        other => panic!("expected a failure, got {other:?}"),
+fn failure(document: &SweepDocument) -> &Failure {
+    match &document.failure {
+        Some(failure) if document.status == Status::Failed => failure,
+        _ => panic!("expected a failure, got {:?}", document.status),
     }
-}
-
-/// How the attempts of a sweep ended.
-fn endings(result: &SweepResult) -> Vec<AttemptOutcome> {
-    let tasks = result.replicas.iter().flat_map(|replica| &replica.tasks);
-    tasks
-        .flat_map(|task| &task.attempts)
-        .filter_map(|attempt| attempt.outcome.clone())
-        .collect()
 }
 
 /// A worker program that is a shell script; `{worker}` in it stands for the scripted worker.
@@ -138,11 +123,11 @@ async fn every_split_brings_every_step_of_every_replica() {
         (Split::Replicas, 2, 2),
     ] {
         let result = undisturbed(split, count, &Config::default()).await;
-        assert_eq!(result.outcome, Some(Outcome::Completed), "{split:?}");
+        assert_eq!(result.status, Status::Completed, "{split:?}");
         let curves = curves(&result);
         assert_eq!(curves.len(), replicas, "{split:?}");
         for curve in curves {
-            let steps = curve.iter().map(|observation| observation.step);
+            let steps = curve.iter().map(|(step, _)| *step);
             assert!(steps.eq(0..STEPS), "{split:?}");
         }
         assert!(result.described.is_some() && result.plan.is_some());

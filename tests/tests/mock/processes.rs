@@ -48,7 +48,7 @@ async fn what_a_worker_started_itself_ends_with_it() {
     )
     .await
     .unwrap();
-    assert_eq!(result.outcome, Some(Outcome::Completed));
+    assert_eq!(result.status, Status::Completed);
     let pid: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
     let gone = processes::eventually(|| !lives(pid));
     processes::signal(pid, Signal::SIGKILL);

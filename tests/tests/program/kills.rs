@@ -3,16 +3,15 @@
 use super::support::*;
 use nix::sys::signal::Signal;
 use rangefinder_config::{Resolved, resolve};
-use rangefinder_coordinator::run::{Options, one_shot};
+use rangefinder_coordinator::run::Options;
 use rangefinder_proto::v1::SweepSpec;
-use rangefinder_sweep::event::{
-    AttemptOutcome, Happening, Observation, Outcome, SweepEvent, WorkKind,
-};
+use rangefinder_report::SweepDocument;
+use rangefinder_report::document::Status;
+use rangefinder_sweep::event::{AttemptOutcome, Happening, SweepEvent, WorkKind};
 use rangefinder_sweep::ids::{LeaseToken, TaskId, WorkerId};
 use rangefinder_sweep::plan::Task;
-use rangefinder_sweep::state::SweepResult;
 use rangefinder_tests::processes::{self, MARK};
-use rangefinder_tests::programs;
+use rangefinder_tests::{programs, sweep};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -39,22 +38,22 @@ fn spec(model: &str, split: &str) -> Resolved {
 }
 
 async fn run(
-    sweep: &Resolved,
+    resolved: &Resolved,
     mark: &str,
     on_event: &mut (dyn FnMut(&SweepEvent) + Send),
-) -> SweepResult {
+) -> SweepDocument {
     let options = Options {
         worker_program: Some(programs::worker()),
         environment: vec![(MARK.into(), mark.into())],
         ..Options::default()
     };
-    let running = one_shot(sweep, &options, CancellationToken::new(), on_event);
+    let running = sweep::run(resolved, &options, CancellationToken::new(), on_event);
     let result = timeout(DEADLINE, running)
         .await
         .expect("the sweep does not end")
         .unwrap();
     assert_eq!(processes::marked(mark), []);
-    assert_eq!(result.outcome, Some(Outcome::Completed));
+    assert_eq!(result.status, Status::Completed);
     result
 }
 
@@ -135,7 +134,7 @@ async fn killed_in(split: &str, place: fn(&Task, u32) -> bool) {
 /// before it was dead.
 async fn killed_once(
     sweep: &Resolved,
-    expected: &SweepResult,
+    expected: &SweepDocument,
     place: fn(&Task, u32) -> bool,
 ) -> bool {
     let mark = fresh_mark();
@@ -149,11 +148,7 @@ async fn killed_once(
     };
     let result = run(sweep, &mark, &mut |event| killer.see(event)).await;
     let (replica, undisturbed) = (&result.replicas[0], &expected.replicas[0]);
-    let losses = |curve: &[Observation]| {
-        let losses: Vec<_> = curve.iter().map(|seen| seen.loss).collect();
-        bits(&losses)
-    };
-    assert_eq!(losses(&replica.curve), losses(&undisturbed.curve));
+    assert_eq!(bits(&replica.curve.loss), bits(&undisturbed.curve.loss));
     assert_eq!(replica.stop, undisturbed.stop);
     assert_eq!(replica.overlaps, undisturbed.overlaps);
 
@@ -161,10 +156,11 @@ async fn killed_once(
         return false;
     };
     let all = &replica.tasks;
-    let task = all.iter().find(|one| one.task.id == task).unwrap();
-    let first = &task.attempts[0];
+    let met = all.iter().find(|one| one.id == task).unwrap();
+    let first = &met.attempts[0];
     let lost = matches!(&first.outcome, Some(AttemptOutcome::Lost(how)) if how.contains("SIGKILL"));
-    lost && first.token == token && task.attempts.len() > 1 && place(&task.task, killer.last)
+    let planned = killer.tasks.iter().find(|one| one.id == task).unwrap();
+    lost && first.token == token && met.attempts.len() > 1 && place(planned, killer.last)
 }
 
 #[tokio::test]

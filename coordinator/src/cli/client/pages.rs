@@ -1,6 +1,6 @@
 //! Examples and pages of the manual of the commands that ask a service.
 
-use crate::cli::man::{DONE_OR_NOT, Extra};
+use crate::cli::man::{AS_A_SWEEP, DONE_OR_NOT, Extra};
 use crate::exit;
 
 const SUBMIT: &str = "\
@@ -49,15 +49,6 @@ Examples:
 const DRAIN: &str = "\
 Examples:
   coordinator drain gpu-node-7";
-
-/// What a command that ends as a sweep does may end with.
-const AS_A_SWEEP: &[u8] = &[
-    exit::OK,
-    exit::FAILED,
-    exit::WRONG_INPUT,
-    exit::NO_USABLE_LR,
-    exit::CANCELLED,
-];
 
 /// The pages.
 pub(in crate::cli) const PAGES: [Extra; 9] = [

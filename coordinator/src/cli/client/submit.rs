@@ -11,6 +11,7 @@ use crate::cli::request;
 use crate::cli::signals::Signals;
 use crate::client::{Client, Kind};
 use crate::exit;
+use crate::observe::TraceParent;
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_report::terminal;
@@ -93,7 +94,7 @@ async fn create(
     }
     is_asked.set(true);
     let id = request.request_id.clone();
-    client.create(request).await.map_err(|error| {
+    client.create(request, trace()).await.map_err(|error| {
         if error.kind == Kind::Away {
             terminal::complain(&unanswered(&id));
         }
@@ -117,6 +118,14 @@ fn unanswered(request_id: &str) -> String {
         "The service may have started the sweep or not: the same command with --request-id \
          {request_id} follows it if it has, and starts it if not."
     )
+}
+
+/// The trace that the sweep is part of: that of the program which runs this one, where it says so in
+/// the usual variable, else a new one. Without random bytes the service begins one.
+fn trace() -> Option<TraceParent> {
+    let given = std::env::var("TRACEPARENT").ok();
+    let given = given.and_then(|text| TraceParent::parse(&text));
+    given.or_else(|| TraceParent::random().ok())
 }
 
 /// A request id that nobody else draws.

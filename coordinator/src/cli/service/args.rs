@@ -1,6 +1,7 @@
 //! Flags of the commands that run a service and look after it.
 
 use super::super::args::LimitArgs;
+use crate::observe::logging::Format;
 use clap::{Args, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -92,9 +93,17 @@ pub(in crate::cli) struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Limits")]
     pub(in crate::cli) keep_sweeps: Option<u64>,
 
-    /// How log lines look.
-    #[arg(long, value_enum, default_value_t = LogFormat::Text, help_heading = "Logs")]
+    /// How log lines on stderr look. RANGEFINDER_LOG says what is logged: `info` by default.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, help_heading = "Operation")]
     pub(in crate::cli) log_format: LogFormat,
+    /// Another address and port for /healthz, /readyz and /metrics, without TLS and tokens: for probes
+    /// that have no certificate.
+    #[arg(long, value_name = "ADDR", help_heading = "Operation")]
+    pub(in crate::cli) http_listen: Option<SocketAddr>,
+    /// Collector that is sent a trace of each sweep, by OTLP over gRPC, such as http://127.0.0.1:4317;
+    /// by default OTEL_EXPORTER_OTLP_ENDPOINT, and no traces without.
+    #[arg(long, value_name = "URL", help_heading = "Operation")]
+    pub(in crate::cli) otlp_endpoint: Option<String>,
 }
 
 /// How log lines look.
@@ -104,6 +113,15 @@ pub(in crate::cli) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// `coordinator store`.

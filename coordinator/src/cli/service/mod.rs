@@ -2,8 +2,10 @@
 //!
 //! - [`serve`]: run it. - [`store`]: its store. - [`token`]: its tokens.
 //! - [`resume`]: go on with a sweep of this machine that was interrupted.
+//! - `pages`: what the manual says of them.
 
 pub(super) mod args;
+pub(super) mod pages;
 mod serve;
 mod store;
 mod token;

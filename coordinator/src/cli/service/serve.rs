@@ -1,11 +1,12 @@
 //! `coordinator serve`.
 
-use super::args::ServeArgs;
+use super::args::{LogFormat, ServeArgs};
 use super::store::retention;
 use super::token;
 use crate::cli::output::Trouble;
 use crate::cli::signals::Signals;
 use crate::cli::{no_runtime, runtime};
+use crate::observe::{Observer, Spans};
 use crate::serve::{Options, Service};
 use crate::{engine, exit, services};
 use rangefinder_access::{Roots, ServerTls};
@@ -15,12 +16,20 @@ use rangefinder_report::terminal;
 use rangefinder_sweep::state;
 use tokio_util::sync::CancellationToken;
 
+/// The usual variable that names a collector of traces.
+const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Most files of artifacts.
 const MAX_ARTIFACTS: usize = 100_000;
 
 pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
-    let options = options(args)?;
+    let is_text = args.log_format == LogFormat::Text;
+    let collector = args.otlp_endpoint.clone().or_else(|| std::env::var(COLLECTOR).ok());
+    let mut options = options(args)?;
     runtime()?.block_on(async {
+        let collector = collector.filter(|endpoint| !endpoint.trim().is_empty());
+        let spans = collector.map(|endpoint| Spans::to(endpoint.trim())).transpose();
+        let spans = spans.map_err(|error| Trouble::of(&error))?;
+        options.engine.observer = Observer::with_spans(spans);
         let signals = Signals::install().map_err(no_runtime)?;
         let shutdown = CancellationToken::new();
         tokio::spawn(signals.watch(shutdown.clone()));
@@ -31,8 +40,18 @@ pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
             tracing::warn!("{notice}");
         }
         let address = service.address().map_err(no_runtime)?;
-        terminal::say(&format!("listening on {address}"));
-        tracing::info!(%address, "the service is ready");
+        let http_address = service.http_address().map_err(no_runtime)?;
+        if is_text {
+            terminal::say(&format!("listening on {address}\n"));
+        }
+        let http_address = http_address.map(tracing::field::display);
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(%address, http_address, version, "the service is ready");
+        let ending = shutdown.clone();
+        tokio::spawn(async move {
+            ending.cancelled().await;
+            tracing::info!("the service ends: nothing more is granted");
+        });
         service.run(shutdown).await.map_err(|error| Trouble::of(&error))?;
         tracing::info!("the service has ended; all is stored");
         Ok(exit::OK)
@@ -66,6 +85,7 @@ fn options(args: ServeArgs) -> Result<Options, Trouble> {
         listen: args.listen,
         tls,
         insecure: args.insecure,
+        http_listen: args.http_listen,
         roots,
         engine: engine::Options {
             state: state::Options {

@@ -55,7 +55,7 @@ fn exported(folder: &Path) -> Result<u8, Trouble> {
         return Err(Trouble::new(exit::FAILED, Code::Stdout, text));
     }
     terminal::say(&format!(
-        "{} sweeps and {} events exported",
+        "{} sweeps and {} events exported\n",
         exported.sweeps, exported.events
     ));
     if exported.problems.is_empty() {

@@ -30,7 +30,7 @@ pub(in crate::cli) fn run(args: TokenArgs) -> Result<u8, Trouble> {
             let revoked = file(&place).revoke(&which);
             for token in revoked.map_err(|error| Trouble::of(&error))? {
                 terminal::say(&format!(
-                    "revoked {} ({} {})",
+                    "revoked {} ({} {})\n",
                     token.id, token.role, token.name
                 ));
             }
@@ -74,7 +74,7 @@ fn create(
             file.write_all(line.as_bytes())
                 .and_then(|()| file.sync_all())
                 .map_err(|error| unwritable(path, &error))?;
-            terminal::say(&format!("written to {}", path.display()));
+            terminal::say(&format!("written to {}\n", path.display()));
         }
     }
     let until = match token.expires {
@@ -82,7 +82,7 @@ fn create(
         None => String::new(),
     };
     terminal::say(&format!(
-        "token {} for the {} {name}{until}; it is not shown again",
+        "token {} for the {} {name}{until}; it is not shown again\n",
         token.id, token.role
     ));
     Ok(exit::OK)
@@ -139,7 +139,7 @@ fn list(place: &TokenPlace, as_json: bool) -> Result<u8, Trouble> {
         return Ok(exit::OK);
     }
     if list.is_empty() {
-        terminal::say("no tokens; make one with `coordinator token create`");
+        terminal::say("no tokens; make one with `coordinator token create`\n");
         return Ok(exit::OK);
     }
     let name = list.iter().map(|token| token.name.len()).max().unwrap_or(0);

@@ -84,7 +84,7 @@ fn follow(
     let finished = block_on(start, &options, &mut |told| match told {
         Told::Event(event) => progress.show(event),
         Told::Notice(notice) if quiet => tracing::warn!(%notice),
-        Told::Notice(notice) => terminal::say(&format!("note: {notice}")),
+        Told::Notice(notice) => terminal::say(&format!("note: {notice}\n")),
     });
     progress.finish();
     match finished? {
@@ -92,7 +92,7 @@ fn follow(
         Finished::Parked(folder) => {
             if !quiet {
                 terminal::say(&format!(
-                    "\nInterrupted. All that was done is kept; go on with\n  coordinator resume {}",
+                    "\nInterrupted. All that was done is kept; go on with\n  coordinator resume {}\n",
                     folder.display()
                 ));
             }

@@ -5,7 +5,7 @@ mod support;
 use super::*;
 use rangefinder_access::Role;
 use rangefinder_artifacts::Limits;
-use support::{told, *};
+use support::*;
 use tonic::Code as Grpc;
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn what_a_client_uploads_a_worker_downloads() {
     let beyond = worker.download(digest, 1 << 40).await;
     assert_eq!(
         refused(beyond),
-        told(Grpc::OutOfRange, "ARTIFACT_OFFSET", Code::ArtifactOffset)
+        expected(Grpc::OutOfRange, "ARTIFACT_OFFSET", Code::ArtifactOffset)
     );
 }
 
@@ -41,7 +41,7 @@ async fn an_upload_that_was_cut_off_goes_on_also_after_a_crash() {
     messages.extend(chunks(&content[..CHUNK_BYTES]));
     assert_eq!(
         refused(client.send(messages, false).await),
-        told(Grpc::OutOfRange, "ARTIFACT_LENGTH", Code::ArtifactOffset)
+        expected(Grpc::OutOfRange, "ARTIFACT_LENGTH", Code::ArtifactOffset)
     );
     let there = client.get(digest).await.unwrap();
     assert_eq!(
@@ -62,7 +62,7 @@ async fn an_upload_that_was_cut_off_goes_on_also_after_a_crash() {
     let mut client = service.client(Role::Client, "lab").await;
     assert_eq!(
         refused(client.upload(&content, CHUNK_BYTES).await),
-        told(Grpc::OutOfRange, "ARTIFACT_OFFSET", Code::ArtifactOffset)
+        expected(Grpc::OutOfRange, "ARTIFACT_OFFSET", Code::ArtifactOffset)
     );
     assert!(
         client
@@ -97,7 +97,7 @@ async fn content_that_is_not_what_its_name_says_is_dropped() {
         .await;
     assert_eq!(
         refused(answer),
-        told(Grpc::DataLoss, "ARTIFACT_CONTENT", Code::ArtifactContent)
+        expected(Grpc::DataLoss, "ARTIFACT_CONTENT", Code::ArtifactContent)
     );
     let there = client.get(Digest::of(&right)).await.unwrap();
     assert_eq!((there.received_bytes, there.complete), (0, false));
@@ -116,7 +116,7 @@ async fn what_is_too_large_is_refused_by_its_header_alone() {
     let answer = client.send(vec![header(&content(1000), 0)], true).await;
     assert_eq!(
         refused(answer),
-        told(
+        expected(
             Grpc::FailedPrecondition,
             "ARTIFACT_TOO_LARGE",
             Code::ArtifactTooLarge
@@ -131,7 +131,7 @@ async fn what_is_too_large_is_refused_by_its_header_alone() {
     until_received(&mut client, Digest::of(&content(900)), 600).await;
     assert_eq!(
         refused(client.upload(&content(700), 0).await),
-        told(
+        expected(
             Grpc::ResourceExhausted,
             "ARTIFACT_NO_ROOM",
             Code::ArtifactRoom
@@ -139,7 +139,7 @@ async fn what_is_too_large_is_refused_by_its_header_alone() {
     );
     assert_eq!(
         refused(client.upload(&content(900), 0).await),
-        told(Grpc::Aborted, "ARTIFACT_BUSY", Code::ArtifactBusy)
+        expected(Grpc::Aborted, "ARTIFACT_BUSY", Code::ArtifactBusy)
     );
     busy.abort();
 }
@@ -160,11 +160,11 @@ async fn another_clients_artifact_is_as_one_that_is_not_there() {
     assert_eq!(seen, nothing);
     assert_eq!(
         refused(other.download(digest, 0).await),
-        told(Grpc::NotFound, "UNKNOWN_ARTIFACT", Code::NoSuchArtifact)
+        expected(Grpc::NotFound, "UNKNOWN_ARTIFACT", Code::NoSuchArtifact)
     );
     assert_eq!(
         refused(other.download(Digest::of(b"absent"), 0).await),
-        told(Grpc::NotFound, "UNKNOWN_ARTIFACT", Code::NoSuchArtifact)
+        expected(Grpc::NotFound, "UNKNOWN_ARTIFACT", Code::NoSuchArtifact)
     );
     // Who has the content may bring it too, all of it.
     other.upload(&content, 0).await.unwrap();
@@ -180,13 +180,13 @@ async fn a_worker_may_not_upload_and_nobody_may_anything_without_a_name() {
     let mut worker = service.client(Role::Worker, "w1").await;
     assert_eq!(
         refused(worker.upload(&content, 0).await),
-        told(Grpc::PermissionDenied, "ROLE", Code::Forbidden)
+        expected(Grpc::PermissionDenied, "ROLE", Code::Forbidden)
     );
     let mut nobody = Client {
         caller: "nobody".to_owned(),
         ..worker
     };
-    let missing = || told(Grpc::Unauthenticated, "CREDENTIAL", Code::TokenRefused);
+    let missing = || expected(Grpc::Unauthenticated, "CREDENTIAL", Code::TokenRefused);
     let digest = Digest::of(&content);
     assert_eq!(refused(nobody.get(digest).await), missing());
     assert_eq!(refused(nobody.upload(&content, 0).await), missing());
@@ -234,7 +234,7 @@ async fn a_transfer_that_brings_nothing_ends_and_what_it_brought_stays() {
     let answer = client.send(vec![header(&content, 0), first], true).await;
     assert_eq!(
         refused(answer),
-        told(
+        expected(
             Grpc::DeadlineExceeded,
             "ARTIFACT_STALLED",
             Code::ArtifactStalled
@@ -242,7 +242,7 @@ async fn a_transfer_that_brings_nothing_ends_and_what_it_brought_stays() {
     );
     assert_eq!(
         refused(client.send(Vec::new(), true).await),
-        told(
+        expected(
             Grpc::DeadlineExceeded,
             "ARTIFACT_STALLED",
             Code::ArtifactStalled
@@ -266,7 +266,7 @@ async fn there_are_only_so_many_transfers_at_a_time() {
     let call = tokio::spawn(async move { other.send(held, true).await });
     until_received(&mut client, Digest::of(&content), 400).await;
     let too_many = || {
-        told(
+        expected(
             Grpc::ResourceExhausted,
             "ARTIFACT_TRANSFERS",
             Code::ArtifactBusy,
@@ -286,7 +286,7 @@ async fn messages_that_make_no_upload_are_refused() {
     let mut client = service.client(Role::Client, "lab").await;
     let content = content(1000);
     let meaningless = || {
-        told(
+        expected(
             Grpc::InvalidArgument,
             "MEANINGLESS_MESSAGE",
             Code::ArtifactStalled,
@@ -319,7 +319,7 @@ async fn messages_that_make_no_upload_are_refused() {
     });
     assert_eq!(
         refused(client.send(vec![nonsense], false).await),
-        told(
+        expected(
             Grpc::InvalidArgument,
             "ARTIFACT_NAME",
             Code::ArtifactReference
@@ -338,6 +338,6 @@ async fn a_client_is_not_told_where_the_folder_is() {
     assert!(!status.message().contains(&place), "{status}");
     assert_eq!(
         refused(Err::<(), _>(status)),
-        told(Grpc::Unavailable, "ARTIFACT_FOLDER", Code::ArtifactFolder)
+        expected(Grpc::Unavailable, "ARTIFACT_FOLDER", Code::ArtifactFolder)
     );
 }

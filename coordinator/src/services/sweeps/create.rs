@@ -4,6 +4,7 @@ use super::super::status::Refusal;
 use super::field::Field;
 use super::{Sweeps, files};
 use crate::engine::{self, NewSweep};
+use crate::observe::TraceParent;
 use crate::record::Creation;
 use rangefinder_access::{Operation, Principal};
 use rangefinder_artifacts::Pin;
@@ -48,6 +49,7 @@ impl Sweeps {
     pub(super) async fn create(
         &self,
         caller: Principal,
+        trace: Option<TraceParent>,
         request: v1::CreateSweepRequest,
     ) -> Result<v1::Sweep, Refusal> {
         caller.may_ever(Operation::CreateSweep)?;
@@ -87,7 +89,10 @@ impl Sweeps {
                 ..v1::Sweep::default()
             });
         }
-        let id = getrandom::u64().map_err(|error| engine::Error::Defect(error.to_string()))?;
+        let not_random = |error: getrandom::Error| engine::Error::Defect(error.to_string());
+        let id = getrandom::u64().map_err(not_random)?;
+        let trace = trace.map_or_else(TraceParent::random, Ok);
+        creation.traceparent = Some(trace.map_err(not_random)?);
         let new = NewSweep {
             id: SweepId(format!("sweep-{id:016x}")),
             owner: caller.name,

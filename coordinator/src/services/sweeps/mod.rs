@@ -20,6 +20,7 @@ use super::auth::caller;
 use super::status::{Refusal, refusal};
 use crate::catalogue::{self, Catalogue, Entry};
 use crate::engine;
+use crate::observe::TraceParent;
 use crate::pins::Pins;
 use crate::wire::sweeps as wire;
 use rangefinder_access::{Denied, Operation, Principal, Roots, TokenSource};
@@ -99,7 +100,9 @@ impl v1::sweep_service_server::SweepService for Sweeps {
         request: Request<v1::CreateSweepRequest>,
     ) -> Answer<v1::CreateSweepResponse> {
         let caller = caller(request.extensions())?;
-        let sweep = Some(self.create(caller, request.into_inner()).await?);
+        let trace = request.metadata().get(TraceParent::HEADER);
+        let trace = trace.and_then(|text| TraceParent::parse(text.to_str().ok()?));
+        let sweep = Some(self.create(caller, trace, request.into_inner()).await?);
         Ok(Response::new(v1::CreateSweepResponse { sweep }))
     }
 
@@ -114,6 +117,11 @@ impl v1::sweep_service_server::SweepService for Sweeps {
             .await?;
         let sweep = self.whole(&entry.id).await?;
         // After the state: a sweep that is said to have ended comes with its document.
+        if entry.outcome.is_some() {
+            // What was read off its curve follows within a moment of its end.
+            let stored = self.catalogue.engine().stored(entry.id.clone()).await;
+            stored.map_err(Refusal::from)?;
+        }
         let document = match request.with_document {
             true => self.catalogue.document_json(&entry.id).await.map_err(Refusal::from)?,
             false => None,

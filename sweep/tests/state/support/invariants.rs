@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub struct Invariants {
-    /// Whether nothing is granted any more, so that sweeps may wait for nothing.
-    pub parked: bool,
+    /// Whether nothing is granted, so that sweeps may wait for nothing.
+    pub held_up: bool,
     numbers: BTreeMap<SweepId, u64>,
     /// Valid leases: what for, and whose.
     open: BTreeMap<LeaseToken, (SweepId, WorkKind, WorkerId)>,
@@ -39,7 +39,7 @@ impl Invariants {
         let all_ended = self.numbers.keys().all(|sweep| self.ended.contains(sweep));
         match state.next_deadline() {
             None => assert!(
-                all_ended || self.parked,
+                all_ended || self.held_up,
                 "a sweep that has not ended waits for a stated time"
             ),
             Some(at) => assert!(at > now, "what is due is done: {at:?} at {now:?}"),

@@ -137,7 +137,11 @@ impl World {
 
     /// Takes an event in, hands on what follows from it, and checks everything.
     pub fn apply(&mut self, event: Event) -> Vec<Action> {
-        self.invariants.parked |= event == Event::Park;
+        match event {
+            Event::Park | Event::Suspended => self.invariants.held_up = true,
+            Event::Resumed => self.invariants.held_up = false,
+            _ => {}
+        }
         self.log.push((self.now, event.clone()));
         let actions = self.state.apply(self.now, event);
         self.actions.push(actions.clone());
@@ -201,7 +205,7 @@ impl World {
     /// The coordinator is killed and starts again; every connection breaks.
     pub fn restart(&mut self) {
         self.state = self.rebuilt();
-        self.invariants.parked = false;
+        self.invariants.held_up = false;
         for worker in self.workers.values_mut() {
             worker.connected = false;
         }

@@ -1,11 +1,5 @@
 //! The service on a listener of its own, and clients of any role.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a helper that fails fails its test"
-)]
-
 use crate::services::artifacts::*;
 use rangefinder_access::Role;
 use rangefinder_artifacts::Limits;
@@ -187,6 +181,6 @@ pub fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Grpc, String, 
     (status.code(), info.reason, info.metadata["code"].clone())
 }
 
-pub fn told(code: Grpc, reason: &str, catalogue: Code) -> (Grpc, String, String) {
+pub fn expected(code: Grpc, reason: &str, catalogue: Code) -> (Grpc, String, String) {
     (code, reason.to_owned(), catalogue.to_string())
 }
