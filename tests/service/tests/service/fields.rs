@@ -5,12 +5,12 @@ use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_service_tests::calls::{list, mistakes, named, reason, spec, try_create};
 use rangefinder_service_tests::{ANN, Service};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A wrong value for each field of a specification.
 fn wrong() -> Value {
-    json!({
+    let text = r#"{
         "model": "perceptron", "hidden_sizes": [0], "layers": 3, "heads": 2, "width": 8, "vocabulary": 5,
         "weights": "../w.safetensors", "freeze": [""], "data": "../d.npz", "targets": "t.npy",
         "input_keys": ["a"], "target_key": "b", "token_dtype": "u8", "context": 4, "target_column": "c",
@@ -21,10 +21,11 @@ fn wrong() -> Value {
         "accumulate": 0, "global_batch_size": 63, "eval_data": "../e.npz", "eval_targets": "f.npy",
         "eval_batches": 0, "eval_every": 0, "min_lr": -1.0, "max_lr": 0.0, "num_training": 1,
         "mode": "cubic", "early_stop_threshold": 0.5, "split": "halves", "segments": 0, "replicas": 0,
-        "overlap": "much", "method": "best", "profile": "keras", "skip_begin": 100_000,
-        "skip_end": 100_000, "device": "tpu", "threads_per_worker": 0, "workers_per_gpu": 0,
-        "precision": "fp8", "custom_config": "{}",
-    })
+        "overlap": "much", "method": "best", "profile": "keras", "skip_begin": 100000,
+        "skip_end": 100000, "device": "tpu", "threads_per_worker": 0, "workers_per_gpu": 0,
+        "precision": "fp8", "custom_config": "{}"
+    }"#;
+    serde_json::from_str(text).unwrap()
 }
 
 /// Fields of which no value is wrong for every sweep.
