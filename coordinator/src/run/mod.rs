@@ -146,6 +146,7 @@ impl Coded for Error {
             Self::Listen(_) | Self::Random(_) => Code::System,
             Self::Disk(_) => Code::StoreFailing,
             Self::Engine(engine::Error::StoreFailing(_)) => Code::StoreFailing,
+            Self::Engine(engine::Error::StoreFailing(_)) => Code::StoreFailing,
             // This program has one engine and one sweep: what it refuses is a defect.
             Self::Engine(_) | Self::Ended { .. } => Code::Defect,
         }
