@@ -7,8 +7,8 @@
     reason = "what a helper of a test cannot do fails the test"
 )]
 
-use rangefinder_coordinator::engine::{self, Engine, Handle};
 use rangefinder_access::{Acceptor, Role, Secret, TokenSource, Tokens};
+use rangefinder_coordinator::engine::{self, Engine, Handle};
 use rangefinder_coordinator::services::{self, Server};
 use rangefinder_proto::v1::connect_request::Message;
 use rangefinder_proto::v1::connect_response::Message as Answer;
@@ -58,8 +58,12 @@ impl Coordinator {
         };
         let mut tokens = Tokens::default();
         let now = jiff::Timestamp::now();
-        tokens.take(Role::Worker, "w", &Secret::new(RIGHT), now).unwrap();
-        tokens.take(Role::Client, "c", &Secret::new(CLIENTS), now).unwrap();
+        tokens
+            .take(Role::Worker, "w", &Secret::new(RIGHT), now)
+            .unwrap();
+        tokens
+            .take(Role::Client, "c", &Secret::new(CLIENTS), now)
+            .unwrap();
         let server = Server {
             engine: handle.clone(),
             tokens: TokenSource::fixed(tokens),
@@ -198,7 +202,10 @@ async fn a_token_is_good_for_the_calls_of_its_role_alone() {
     let status = client.create_sweep(create(None)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated, "{status}");
     // A client may: there is only nobody here who would answer.
-    let status = client.create_sweep(create(Some(CLIENTS))).await.unwrap_err();
+    let status = client
+        .create_sweep(create(Some(CLIENTS)))
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented, "{status}");
 }
 
@@ -210,9 +217,8 @@ async fn asked(coordinator: &Coordinator, path: &str, token: Option<&str>) -> St
         Some(token) => format!("authorization: Bearer {token}\r\n"),
         None => String::new(),
     };
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{header}\r\n"
-    );
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{header}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let read = stream.read_to_string(&mut answer);
@@ -229,7 +235,12 @@ async fn whether_it_lives_is_told_to_everyone_and_nothing_else_is() {
         assert!(answer.ends_with("ok\n"), "{answer}");
     }
     for token in [None, Some("the-wrong-token-of-somebody")] {
-        for path in ["/metrics", "/", "/healthz/more", "/rangefinder.v1.Unknown/Call"] {
+        for path in [
+            "/metrics",
+            "/",
+            "/healthz/more",
+            "/rangefinder.v1.Unknown/Call",
+        ] {
             let answer = asked(&coordinator, path, token).await;
             assert!(answer.starts_with("HTTP/1.1 401 "), "{path}: {answer}");
         }

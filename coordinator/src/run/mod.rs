@@ -146,7 +146,6 @@ impl Coded for Error {
             Self::Listen(_) | Self::Random(_) => Code::System,
             Self::Disk(_) => Code::StoreFailing,
             Self::Engine(engine::Error::StoreFailing(_)) => Code::StoreFailing,
-            Self::Engine(engine::Error::StoreFailing(_)) => Code::StoreFailing,
             // This program has one engine and one sweep: what it refuses is a defect.
             Self::Engine(_) | Self::Ended { .. } => Code::Defect,
         }
@@ -160,6 +159,9 @@ pub enum Told<'a> {
     Event(&'a SweepEvent),
     /// Something about the folder that the user should know.
     Notice(&'a Notice),
+    /// The disk takes nothing, and why: the sweep stands still until it does. Or `None`: it does
+    /// again.
+    Disk(Option<&'a str>),
 }
 
 /// Runs one sweep and returns how it ended; calls `told` with each of its events, in order and
@@ -248,6 +250,7 @@ async fn to_the_end(
 ) -> Result<bool, Error> {
     let engine = parts.engine().clone();
     let mut deadline = None;
+    let mut trouble = None;
     loop {
         let event = tokio::select! {
             biased;
@@ -261,6 +264,11 @@ async fn to_the_end(
             }
             event = events.next() => event?.ok_or(engine::Error::Stopped)?,
             error = parts.ended() => return Err(error),
+            now = engine.trouble_after(&trouble) => {
+                told(Told::Disk(now.as_deref()));
+                trouble = now;
+                continue;
+            }
             () = until(deadline) => return Err(cannot_end(&engine)),
         };
         told(Told::Event(&event));
