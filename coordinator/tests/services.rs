@@ -1,5 +1,5 @@
 //! The worker's service over real gRPC, spoken to by a bare client: what it lets in, and how it
-//! says no.
+//! says no; and what is beside it on the same port.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,15 +7,17 @@
     reason = "what a helper of a test cannot do fails the test"
 )]
 
-use rangefinder_coordinator::engine::{self, Engine, Handle};
 use rangefinder_access::{Acceptor, Role, Secret, TokenSource, Tokens};
+use rangefinder_coordinator::engine::{self, Engine, Handle};
 use rangefinder_coordinator::services::{self, Server};
 use rangefinder_proto::v1::connect_request::Message;
 use rangefinder_proto::v1::connect_response::Message as Answer;
+use rangefinder_proto::v1::sweep_service_client::SweepServiceClient;
 use rangefinder_proto::v1::worker_service_client::WorkerServiceClient;
 use rangefinder_proto::{PROTOCOL_VERSION, v1};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
@@ -37,6 +39,8 @@ struct Coordinator {
     address: String,
     engine: Handle,
     stop: CancellationToken,
+    /// Ends the engine alone.
+    engine_stop: CancellationToken,
     server: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
@@ -46,15 +50,20 @@ impl Coordinator {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (engine, handle) = Engine::volatile(engine::Options::default());
         let stop = CancellationToken::new();
-        tokio::spawn(engine.run(stop.clone()));
+        let engine_stop = stop.child_token();
+        tokio::spawn(engine.run(engine_stop.clone()));
         let options = services::Options {
             hello_deadline,
             ..services::Options::default()
         };
         let mut tokens = Tokens::default();
         let now = jiff::Timestamp::now();
-        tokens.take(Role::Worker, "w", &Secret::new(RIGHT), now).unwrap();
-        tokens.take(Role::Client, "c", &Secret::new(CLIENTS), now).unwrap();
+        tokens
+            .take(Role::Worker, "w", &Secret::new(RIGHT), now)
+            .unwrap();
+        tokens
+            .take(Role::Client, "c", &Secret::new(CLIENTS), now)
+            .unwrap();
         let server = Server {
             engine: handle.clone(),
             tokens: TokenSource::fixed(tokens),
@@ -67,6 +76,7 @@ impl Coordinator {
             address,
             engine: handle,
             stop,
+            engine_stop,
             server: tokio::spawn(serving),
         }
     }
@@ -176,6 +186,85 @@ async fn no_call_gets_in_without_the_credential_not_even_to_ask_for_health() {
         answer.unwrap().into_inner().status(),
         ServingStatus::Serving
     );
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_the_calls_of_its_role_alone() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    let hello = Some(hello(PROTOCOL_VERSION));
+    let status = coordinator.refusal(Some(CLIENTS), hello).await;
+    assert_eq!(status.code(), Code::PermissionDenied, "{status}");
+
+    let mut client = SweepServiceClient::new(coordinator.channel().await);
+    let create = |token| authorized(v1::CreateSweepRequest::default(), token);
+    let status = client.create_sweep(create(Some(RIGHT))).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied, "{status}");
+    let status = client.create_sweep(create(None)).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+    // A client may: there is only nobody here who would answer.
+    let status = client
+        .create_sweep(create(Some(CLIENTS)))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented, "{status}");
+}
+
+/// Asks over HTTP/1.1, as a browser and a monitor do; gives the answer as it came.
+async fn asked(coordinator: &Coordinator, path: &str, token: Option<&str>) -> String {
+    let address = coordinator.address.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let header = match token {
+        Some(token) => format!("authorization: Bearer {token}\r\n"),
+        None => String::new(),
+    };
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{header}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    timeout(DEADLINE, read).await.unwrap().unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn whether_it_lives_is_told_to_everyone_and_nothing_else_is() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    for path in ["/healthz", "/readyz"] {
+        let answer = asked(&coordinator, path, None).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.ends_with("ok\n"), "{answer}");
+    }
+    for token in [None, Some("the-wrong-token-of-somebody")] {
+        for path in [
+            "/metrics",
+            "/",
+            "/healthz/more",
+            "/rangefinder.v1.Unknown/Call",
+        ] {
+            let answer = asked(&coordinator, path, token).await;
+            assert!(answer.starts_with("HTTP/1.1 401 "), "{path}: {answer}");
+        }
+    }
+    for token in [Some(RIGHT), Some(CLIENTS)] {
+        for path in ["/", "/healthz/more", "/rangefinder.v1.Unknown/Call"] {
+            let answer = asked(&coordinator, path, token).await;
+            let refused = ["HTTP/1.1 403 ", "HTTP/1.1 404 "];
+            let refused = refused.iter().any(|line| answer.starts_with(line));
+            assert!(refused, "{path}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_has_ended_is_alive_but_not_ready() {
+    let coordinator = Coordinator::start(DEADLINE).await;
+    coordinator.engine_stop.cancel();
+    while coordinator.engine.workers().await.is_ok() {}
+    let ready = asked(&coordinator, "/readyz", None).await;
+    assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
+    assert!(ready.contains("shutting down"), "{ready}");
+    let lives = asked(&coordinator, "/healthz", None).await;
+    assert!(lives.starts_with("HTTP/1.1 200 "), "{lives}");
 }
 
 #[tokio::test]

@@ -141,6 +141,16 @@ impl Handle {
         self.trouble.borrow().clone()
     }
 
+    /// What [`Handle::trouble`] says as soon as it is not `known`. Cancel-safe; waits for ever once
+    /// the engine has ended.
+    pub async fn trouble_after(&self, known: &Option<String>) -> Option<String> {
+        let mut trouble = self.trouble.clone();
+        match trouble.wait_for(|now| now != known).await {
+            Ok(now) => now.clone(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Takes in the stream of a worker, in place of an older one of the same name. Gives what to
     /// report by, and what is to be sent, Welcome first.
     ///

@@ -159,6 +159,9 @@ pub enum Told<'a> {
     Event(&'a SweepEvent),
     /// Something about the folder that the user should know.
     Notice(&'a Notice),
+    /// The disk takes nothing, and why: the sweep stands still until it does. Or `None`: it does
+    /// again.
+    Disk(Option<&'a str>),
 }
 
 /// Runs one sweep and returns how it ended; calls `told` with each of its events, in order and
@@ -247,6 +250,7 @@ async fn to_the_end(
 ) -> Result<bool, Error> {
     let engine = parts.engine().clone();
     let mut deadline = None;
+    let mut trouble = None;
     loop {
         let event = tokio::select! {
             biased;
@@ -260,6 +264,11 @@ async fn to_the_end(
             }
             event = events.next() => event?.ok_or(engine::Error::Stopped)?,
             error = parts.ended() => return Err(error),
+            now = engine.trouble_after(&trouble) => {
+                told(Told::Disk(now.as_deref()));
+                trouble = now;
+                continue;
+            }
             () = until(deadline) => return Err(cannot_end(&engine)),
         };
         told(Told::Event(&event));

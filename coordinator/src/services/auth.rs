@@ -2,7 +2,7 @@
 
 use super::status::{Refusal, refusal};
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Extensions, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -25,7 +25,8 @@ pub(super) async fn authenticate(
     if OPEN.contains(&path) {
         return next.run(request).await;
     }
-    let is_grpc = path != "/metrics";
+    let content = request.headers().get(CONTENT_TYPE);
+    let is_grpc = content.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
     let header = request.headers().get(AUTHORIZATION);
     let admitted = tokens
         .authenticate_header(header.map(axum::http::HeaderValue::as_bytes))

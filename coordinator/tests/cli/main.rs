@@ -5,6 +5,7 @@
 //! - `plan`: `coordinator plan`.
 //! - `analyze`: `coordinator analyze` and `plot`.
 //! - `client`: the commands that ask a service.
+//! - `service`: the commands that run a service and look after it.
 //! - `shells`: completions and pages of the manual.
 //! - `worker_command`: workers of the user's own.
 //! - `signals`: Ctrl-C and its kin.
@@ -21,6 +22,8 @@ mod client;
 mod codes;
 mod input;
 mod plan;
+#[cfg(unix)]
+mod service;
 #[cfg(unix)]
 mod shells;
 #[cfg(unix)]

@@ -8,9 +8,12 @@ use rangefinder_sweep::event::{Happening, SweepEvent};
 use rangefinder_tests::processes::{self, MARK};
 use rangefinder_tests::programs;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use tempfile::TempDir;
 
 /// Milliseconds of a step of a sweep that is to be met in its middle.
@@ -50,8 +53,11 @@ impl Bench {
 
     /// The program, whose workers need so long for a step.
     fn command(&self, step_ms: u32, args: &[&str]) -> Command {
-        let mut command = Command::new(programs::coordinator());
+        // A file that is too large is an error, as a full disk is, and not a signal.
+        let mut command = Command::new("sh");
         command
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(programs::coordinator())
             .args(args)
             .current_dir(self.folder.path())
             .env("CUDA_VISIBLE_DEVICES", "")
@@ -84,8 +90,21 @@ impl Bench {
 
     /// Another command with slow workers.
     pub fn running(&self, args: &[&str]) -> Running<'_> {
+        let mut child = self.command(SLOW, args).spawn().unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let shared = Arc::clone(&said);
+        let listening = std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                shared.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
         Running {
-            child: Some(self.command(SLOW, args).spawn().unwrap()),
+            child: Some(child),
+            said,
+            listening,
             bench: self,
         }
     }
@@ -116,6 +135,9 @@ fn sweep<'a>(args: &[&'a str]) -> Vec<&'a str> {
 /// The program while it runs. It and its workers are killed when dropped.
 pub struct Running<'a> {
     child: Option<Child>,
+    /// What it has written to stderr so far.
+    said: Arc<Mutex<String>>,
+    listening: JoinHandle<()>,
     bench: &'a Bench,
 }
 
@@ -128,22 +150,44 @@ impl Running<'_> {
     pub fn until_step(&self, data_dir: &str, seen: usize, step: u32) {
         let met = processes::eventually(|| {
             let events = self.bench.events(data_dir);
-            events.iter().skip(seen).any(|event| match &event.happening {
-                Happening::Observed { observations, .. } => {
-                    observations.iter().any(|seen| seen.step >= step)
-                }
-                _ => false,
-            })
+            events
+                .iter()
+                .skip(seen)
+                .any(|event| match &event.happening {
+                    Happening::Observed { observations, .. } => {
+                        observations.iter().any(|seen| seen.step >= step)
+                    }
+                    _ => false,
+                })
         });
         let events = self.bench.events(data_dir);
         assert!(met, "waited in vain for step {step}: {:?}", events.last());
     }
 
+    pub fn until_stderr(&self, text: &str) {
+        let told = processes::eventually(|| self.said.lock().unwrap().contains(text));
+        assert!(
+            told,
+            "it never says {text:?}: {}",
+            self.said.lock().unwrap()
+        );
+    }
+
     /// Sends a signal and waits for the end of it and of its workers.
-    pub fn end_by(mut self, signal: Signal) -> Run {
+    pub fn end_by(self, signal: Signal) -> Run {
+        processes::signal(i32::try_from(self.pid()).unwrap(), signal);
+        self.end()
+    }
+
+    /// Waits for the end of it and of its workers.
+    pub fn end(mut self) -> Run {
+        let child = self.child.as_mut().unwrap();
+        let ended = processes::eventually(|| child.try_wait().unwrap().is_some());
+        assert!(ended, "it does not end: {}", self.said.lock().unwrap());
         let child = self.child.take().unwrap();
-        processes::signal(i32::try_from(child.id()).unwrap(), signal);
-        let run = Run::of(child.wait_with_output().unwrap());
+        let mut run = Run::of(child.wait_with_output().unwrap());
+        assert!(processes::eventually(|| self.listening.is_finished()));
+        run.stderr = self.said.lock().unwrap().clone();
         let gone = processes::eventually(|| processes::marked(&self.bench.mark).is_empty());
         assert!(gone, "{:?}", processes::marked(&self.bench.mark));
         run

@@ -84,6 +84,10 @@ fn the_store_of_a_sweep_can_be_checked_exported_and_made_smaller() {
     assert_eq!(exported.stderr, said);
 
     let kept = bench.run(&["store", "compact", "D"]).exits(0);
-    assert!(kept.stdout.starts_with("0 sweeps deleted"), "{}", kept.stdout);
+    assert!(
+        kept.stdout.starts_with("0 sweeps deleted"),
+        "{}",
+        kept.stdout
+    );
     bench.run(&["resume", "D"]).exits(0);
 }

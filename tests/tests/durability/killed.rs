@@ -38,7 +38,10 @@ fn a_killed_sweep_comes_to_the_same_files_and_the_same_answer_as_the_command_had
             "{}",
             resumed.shown()
         );
-        assert_eq!(bench.read("out/curve.csv"), bench.read("undisturbed/curve.csv"));
+        assert_eq!(
+            bench.read("out/curve.csv"),
+            bench.read("undisturbed/curve.csv")
+        );
         let document = bench.document("out");
         assert_same_answer(&document, &bench.document("undisturbed"));
         assert_eq!(
@@ -53,7 +56,11 @@ fn a_killed_sweep_comes_to_the_same_files_and_the_same_answer_as_the_command_had
             "{lost:?}"
         );
         let checked = bench.run(&["store", "check", "D"]).exits(0);
-        assert!(checked.stdout.starts_with("1 sweep, "), "{}", checked.stdout);
+        assert!(
+            checked.stdout.starts_with("1 sweep, "),
+            "{}",
+            checked.stdout
+        );
     }
 }
 

@@ -4,6 +4,7 @@
 //! - `bench`: where they run.
 //! - `killed`: the coordinator is killed.
 //! - `parked`: it is told to stop.
+//! - `full_disk`: its disk is full for a while.
 //! - `folders`: what folders are taken, and what is refused.
 
 #![expect(
@@ -14,5 +15,6 @@
 
 mod bench;
 mod folders;
+mod full_disk;
 mod killed;
 mod parked;

@@ -14,7 +14,9 @@ fn a_signal_parks_a_sweep_with_a_folder_of_its_own_and_says_how_to_go_on() {
         let parked = running.end_by(signal).exits(130);
         assert_eq!(parked.stdout, "");
         assert!(
-            parked.stderr.ends_with("go on with\n  coordinator resume D\n"),
+            parked
+                .stderr
+                .ends_with("go on with\n  coordinator resume D\n"),
             "{}",
             parked.shown()
         );
@@ -51,6 +53,10 @@ fn without_a_folder_it_is_cancelled_and_what_there_is_is_written() {
     });
     assert!(started);
     let cancelled = running.end_by(Signal::SIGINT).exits(130);
-    assert!(!cancelled.stderr.contains("resume"), "{}", cancelled.shown());
+    assert!(
+        !cancelled.stderr.contains("resume"),
+        "{}",
+        cancelled.shown()
+    );
     assert_eq!(bench.document("out").status, Status::Cancelled);
 }

@@ -84,7 +84,9 @@ fn follow(
     let finished = block_on(start, &options, &mut |told| match told {
         Told::Event(event) => progress.show(event),
         Told::Notice(notice) if quiet => tracing::warn!(%notice),
-        Told::Notice(notice) => terminal::say(&format!("note: {notice}\n")),
+        Told::Notice(notice) => progress.note(&format!("note: {notice}")),
+        Told::Disk(Some(why)) => progress.note(&format!("paused: {why}")),
+        Told::Disk(None) => progress.note("the disk takes what is written again: it goes on"),
     });
     progress.finish();
     match finished? {

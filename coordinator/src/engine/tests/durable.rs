@@ -44,7 +44,8 @@ async fn what_was_acknowledged_is_there_after_the_engine_has_died_at_that_moment
 }
 
 #[tokio::test]
-async fn a_sweep_goes_on_where_it_was_and_its_answer_and_the_numbers_of_its_events_are_as_without() {
+async fn a_sweep_goes_on_where_it_was_and_its_answer_and_the_numbers_of_its_events_are_as_without()
+{
     let undisturbed = tempfile::tempdir().unwrap();
     let running = Running::open(undisturbed.path());
     running.handle.create(new_sweep()).await.unwrap();
@@ -69,9 +70,8 @@ async fn a_sweep_goes_on_where_it_was_and_its_answer_and_the_numbers_of_its_even
     let late = second.handle.subscribe(sweep(), 50).await;
     second.handle.stored(sweep()).await.unwrap();
     let all = events(all).await;
-    let numbers = |events: &[SweepEvent]| -> Vec<u64> {
-        events.iter().map(|event| event.number).collect()
-    };
+    let numbers =
+        |events: &[SweepEvent]| -> Vec<u64> { events.iter().map(|event| event.number).collect() };
     let last = u64::try_from(all.len()).unwrap();
     assert!(numbers(&all).into_iter().eq(1..=last));
     assert!(last > 150, "old events and new ones, got {last}");
@@ -137,7 +137,10 @@ async fn a_request_makes_one_sweep_however_often_and_whenever_it_comes() {
         id: taken.clone(),
         ..new_sweep()
     };
-    assert_eq!(third.handle.create(same).await, Err(Error::SweepExists(taken)));
+    assert_eq!(
+        third.handle.create(same).await,
+        Err(Error::SweepExists(taken))
+    );
 }
 
 #[tokio::test]

@@ -71,7 +71,10 @@ async fn paused() {
     });
     assert!(matches!(refused.await, Err(Error::StoreFailing(_))));
     let refused = handle.cancel(sweep()).await;
-    assert!(matches!(refused, Err(Error::StoreFailing(_))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::StoreFailing(_))),
+        "{refused:?}"
+    );
     // For longer than a lease lives, no word goes out.
     let silent = tokio::time::timeout(LEASE + LEASE / 2, worker.outbox.recv()).await;
     assert!(silent.is_err(), "{silent:?}");
