@@ -9,9 +9,9 @@ use rangefinder_proto::v1::artifact_service_client::ArtifactServiceClient;
 use rangefinder_proto::v1::sweep_service_client::SweepServiceClient;
 use std::sync::Arc;
 use std::time::Duration;
+use tonic::metadata::AsciiMetadataValue;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status};
 
 /// Longest answer that is read: a document of a long sweep has megabytes.

@@ -283,7 +283,11 @@ impl Core {
     }
 
     /// Appends changes; the effects go out when they are durable.
-    pub(super) fn write(&mut self, changes: Vec<Change>, effects: Vec<Effect>) -> Result<(), Refused> {
+    pub(super) fn write(
+        &mut self,
+        changes: Vec<Change>,
+        effects: Vec<Effect>,
+    ) -> Result<(), Refused> {
         self.journal.append(self.held.next(), changes)?;
         self.held.append(effects, self.came);
         Ok(())

@@ -71,15 +71,15 @@ enum Severity {
 fn severity(happening: &Happening) -> Severity {
     match happening {
         Happening::Observed { .. } => Severity::Detail,
-        Happening::WorkerSetAside { .. } | Happening::Warned { .. } => Severity::Trouble,
-        Happening::AttemptEnded { outcome, .. } => match outcome {
-            AttemptOutcome::Failed(_) | AttemptOutcome::Lost(_) => Severity::Trouble,
-            _ => Severity::News,
-        },
-        Happening::Ended { outcome } => match outcome {
-            Outcome::Failed(_) => Severity::Trouble,
-            Outcome::Completed | Outcome::Cancelled => Severity::News,
-        },
+        Happening::WorkerSetAside { .. }
+        | Happening::Warned { .. }
+        | Happening::AttemptEnded {
+            outcome: AttemptOutcome::Failed(_) | AttemptOutcome::Lost(_),
+            ..
+        }
+        | Happening::Ended {
+            outcome: Outcome::Failed(_),
+        } => Severity::Trouble,
         _ => Severity::News,
     }
 }

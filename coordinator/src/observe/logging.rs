@@ -30,7 +30,13 @@ pub fn start(otherwise: LevelFilter, format: Format) {
         .log_internal_errors(false);
     // Fails only if someone else has set up logs in this process already.
     let _ = match format {
-        Format::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
-        Format::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),
+        Format::Text => lines
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .try_init(),
+        Format::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .try_init(),
     };
 }

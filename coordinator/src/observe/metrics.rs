@@ -18,8 +18,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What the text of [`Metrics::text`] is.
-pub(crate) const CONTENT_TYPE: &str =
-    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Bounds of the histograms, in seconds.
 const BUCKETS: [f64; 14] = [
@@ -125,17 +124,27 @@ impl Default for Metrics {
         registry.register_collector(Box::new(Process));
         let ours = registry.sub_registry_with_prefix("rangefinder");
         let build = Family::<One, Gauge>::default();
-        build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        build
+            .get_or_create(&[("version", env!("CARGO_PKG_VERSION"))])
+            .set(1);
         ours.register("build_info", "Version of the coordinator; always 1", build);
         let sampled = Gauges::registered(ours);
 
         let events = Counter::default();
-        ours.register("events", "Events of sweeps that were made durable", events.clone());
+        ours.register(
+            "events",
+            "Events of sweeps that were made durable",
+            events.clone(),
+        );
         let observations = Counter::default();
         let help = "Losses of steps that were accepted from workers";
         ours.register("observations", help, observations.clone());
         let sweeps_ended = prepared("outcome", &SWEEPS);
-        ours.register("sweeps_ended", "Sweeps that have ended", sweeps_ended.clone());
+        ours.register(
+            "sweeps_ended",
+            "Sweeps that have ended",
+            sweeps_ended.clone(),
+        );
         let attempts_started = prepared("work", &WORK);
         let help = "Leases that were granted";
         ours.register("attempts_started", help, attempts_started.clone());
@@ -196,7 +205,12 @@ impl Gauges {
         ours.register_with_unit("artifacts", help, Unit::Bytes, all.artifacts.clone());
         let help = "When the first of the certificates in use ends, since 1970; absent without TLS";
         let certificate = all.certificate.clone();
-        ours.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, certificate);
+        ours.register_with_unit(
+            "certificate_expiry_timestamp",
+            help,
+            Unit::Seconds,
+            certificate,
+        );
         all
     }
 
@@ -204,15 +218,29 @@ impl Gauges {
         self.engine_up.set(sampled.engine.is_some().into());
         self.failing.set(sampled.failing.into());
         if let Some(engine) = &sampled.engine {
-            let Overview { running, waiting, ending, leases, .. } = *engine;
-            for (state, sweeps) in [("running", running), ("waiting", waiting), ("ending", ending)]
-            {
-                self.sweeps.get_or_create(&[("state", state)]).set(whole(sweeps));
+            let Overview {
+                running,
+                waiting,
+                ending,
+                leases,
+                ..
+            } = *engine;
+            for (state, sweeps) in [
+                ("running", running),
+                ("waiting", waiting),
+                ("ending", ending),
+            ] {
+                self.sweeps
+                    .get_or_create(&[("state", state)])
+                    .set(whole(sweeps));
             }
             self.leases.set(whole(leases));
             self.backlog.set(whole(engine.backlog_bytes));
             for state in WORKERS {
-                let there = engine.workers.iter().map(|worker| worker_state(&worker.state));
+                let there = engine
+                    .workers
+                    .iter()
+                    .map(|worker| worker_state(&worker.state));
                 let workers = there.filter(|is| *is == state).count();
                 let workers = i64::try_from(workers).unwrap_or(i64::MAX);
                 self.workers.get_or_create(&[("state", state)]).set(workers);
@@ -226,7 +254,9 @@ impl Gauges {
         }
         if let Some(at) = sampled.certificate_expires {
             let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.certificate.get_or_create(&[]).set(whole(since.as_secs()));
+            self.certificate
+                .get_or_create(&[])
+                .set(whole(since.as_secs()));
         }
     }
 }
@@ -272,8 +302,12 @@ impl Metrics {
 
     /// Counts a gRPC call.
     pub(super) fn called(&self, method: &'static str, code: &'static str, took: Duration) {
-        self.calls.get_or_create(&[("method", method), ("code", code)]).inc();
-        self.call_times.get_or_create(&[("method", method)]).observe(took.as_secs_f64());
+        self.calls
+            .get_or_create(&[("method", method), ("code", code)])
+            .inc();
+        self.call_times
+            .get_or_create(&[("method", method)])
+            .observe(took.as_secs_f64());
     }
 
     /// All of it in the text format of OpenMetrics, with what was looked up just now.

@@ -23,7 +23,10 @@ impl Collector for Process {
             ConstCounter::new(seconds).encode(metric)?;
         }
         if let Some(bytes) = resident_bytes() {
-            let (name, help) = ("process_resident_memory", "Memory that the process occupies");
+            let (name, help) = (
+                "process_resident_memory",
+                "Memory that the process occupies",
+            );
             let metric =
                 encoder.encode_descriptor(name, help, Some(&Unit::Bytes), MetricType::Gauge)?;
             ConstGauge::new(bytes).encode(metric)?;
@@ -45,7 +48,9 @@ fn cpu_seconds() -> Option<f64> {
 
 fn resident_bytes() -> Option<i64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: i64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }

@@ -49,7 +49,10 @@ fn method(path: &str) -> &'static str {
         return known().find(|rpc| **rpc == call).copied().unwrap_or(OTHER);
     }
     let call = path.trim_start_matches('/');
-    COMMON.into_iter().find(|common| *common == call).unwrap_or(OTHER)
+    COMMON
+        .into_iter()
+        .find(|common| *common == call)
+        .unwrap_or(OTHER)
 }
 
 /// The status that a response begins with. One that has none yet has begun well.

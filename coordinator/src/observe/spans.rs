@@ -120,7 +120,10 @@ impl Spans {
                     }
                     None => Status::Ok,
                 };
-                let times = (at(context.granted_ms.unwrap_or(event.at_ms)), at(event.at_ms));
+                let times = (
+                    at(context.granted_ms.unwrap_or(event.at_ms)),
+                    at(event.at_ms),
+                );
                 let own = sweep.attempt(*token);
                 self.send(own, sweep, false, name, times, attributes, status);
             }
@@ -135,7 +138,15 @@ impl Spans {
                     Outcome::Completed | Outcome::Cancelled => Status::Ok,
                 };
                 let times = (at(0), at(event.at_ms));
-                self.send(sweep, parent, true, "sweep".into(), times, attributes, status);
+                self.send(
+                    sweep,
+                    parent,
+                    true,
+                    "sweep".into(),
+                    times,
+                    attributes,
+                    status,
+                );
             }
             _ => {}
         }
@@ -159,7 +170,11 @@ impl Spans {
             span_context: SpanContext::new(trace, span, TraceFlags::SAMPLED, false, state),
             parent_span_id: SpanId::from_bytes(parent.bytes().1),
             parent_span_is_remote: parent_is_remote,
-            span_kind: if parent_is_remote { SpanKind::Server } else { SpanKind::Internal },
+            span_kind: if parent_is_remote {
+                SpanKind::Server
+            } else {
+                SpanKind::Internal
+            },
             name,
             start_time,
             end_time,

@@ -6,7 +6,9 @@ use rangefinder_sweep::event::SweepEvent;
 
 /// That spans cannot be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("--otlp-endpoint: this coordinator was built without the feature `otlp`; build it with that")]
+#[error(
+    "--otlp-endpoint: this coordinator was built without the feature `otlp`; build it with that"
+)]
 pub struct SpansError;
 
 impl Coded for SpansError {

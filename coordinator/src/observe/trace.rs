@@ -146,7 +146,11 @@ mod tests {
         assert!(parent.is_sampled());
         let later = format!("01{}-what-comes-later", &EXAMPLE[2..]);
         assert_eq!(TraceParent::parse(&later), Some(parent));
-        assert!(!TraceParent::parse(&EXAMPLE.replace("-01", "-00")).unwrap().is_sampled());
+        assert!(
+            !TraceParent::parse(&EXAMPLE.replace("-01", "-00"))
+                .unwrap()
+                .is_sampled()
+        );
     }
 
     #[test]
@@ -156,7 +160,16 @@ mod tests {
         let zero_span = "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01";
         let version = EXAMPLE.replacen("00", "ff", 1);
         let more = format!("{EXAMPLE}-more");
-        for wrong in ["", "00", &EXAMPLE[..54], &upper, zero_trace, zero_span, &version, &more] {
+        for wrong in [
+            "",
+            "00",
+            &EXAMPLE[..54],
+            &upper,
+            zero_trace,
+            zero_span,
+            &version,
+            &more,
+        ] {
             assert_eq!(TraceParent::parse(wrong), None, "{wrong}");
         }
     }
@@ -167,7 +180,11 @@ mod tests {
         let child = parent.child("lease 7");
         assert_eq!(child, parent.child("lease 7"));
         assert_eq!(child.trace_id(), parent.trace_id());
-        let spans = [parent.span_id(), child.span_id(), parent.child("lease 8").span_id()];
+        let spans = [
+            parent.span_id(),
+            child.span_id(),
+            parent.child("lease 8").span_id(),
+        ];
         let different: std::collections::BTreeSet<_> = spans.iter().collect();
         assert_eq!(different.len(), spans.len());
     }

@@ -80,7 +80,9 @@ pub enum Error {
     #[error(transparent)]
     Catalogue(#[from] crate::catalogue::Error),
     /// The address cannot be listened on.
-    #[error("{flag}: the coordinator cannot listen on {address}: {source}; take another port, or stop what listens there")]
+    #[error(
+        "{flag}: the coordinator cannot listen on {address}: {source}; take another port, or stop what listens there"
+    )]
     Listen {
         /// The flag that says where.
         flag: &'static str,
@@ -224,8 +226,8 @@ impl Service {
         };
         let stop = stop_server.clone();
         // They end with the process: nobody waits for an answer of theirs.
-        let _probing = http
-            .map(|http| AbortOnDropHandle::new(tokio::spawn(serve_probes(http, probes, stop))));
+        let _probing =
+            http.map(|http| AbortOnDropHandle::new(tokio::spawn(serve_probes(http, probes, stop))));
         let clients = match Catalogue::of(handle.clone()) {
             Some(catalogue) => {
                 let pins = Pins::restore(&catalogue, &artifacts).await?;

@@ -29,7 +29,11 @@ pub fn command(
     trace: Option<TraceParent>,
 ) -> v1::ConnectResponse {
     let trainer = || trainer.cloned();
-    let traceparent = |token| trace.map(|sweep| sweep.attempt(token).to_string()).unwrap_or_default();
+    let traceparent = |token| {
+        trace
+            .map(|sweep| sweep.attempt(token).to_string())
+            .unwrap_or_default()
+    };
     response(match command {
         Command::Describe { sweep: _, token } => Message::Describe(v1::Describe {
             lease_token: token.0,

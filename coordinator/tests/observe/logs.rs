@@ -35,7 +35,10 @@ impl Process {
     }
 
     async fn line(&mut self) -> Option<String> {
-        timeout(DEADLINE, self.lines.next_line()).await.unwrap().unwrap()
+        timeout(DEADLINE, self.lines.next_line())
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// Ends it as systemd does, and gives the lines that are left.
@@ -47,7 +50,13 @@ impl Process {
         while let Some(line) = self.line().await {
             rest.push(line);
         }
-        assert!(timeout(DEADLINE, self.child.wait()).await.unwrap().unwrap().success());
+        assert!(
+            timeout(DEADLINE, self.child.wait())
+                .await
+                .unwrap()
+                .unwrap()
+                .success()
+        );
         rest
     }
 }
@@ -73,17 +82,30 @@ async fn every_event_of_a_sweep_is_a_line_of_json_without_secrets() {
     let lines = process.end().await;
 
     let all: Vec<Value> = lines.iter().map(|line| json(line)).collect();
-    let events: Vec<&Value> = all.iter().filter(|line| line["sweep"] == created.id).collect();
-    let numbers: Vec<_> = events.iter().filter_map(|line| line["number"].as_u64()).collect();
+    let events: Vec<&Value> = all
+        .iter()
+        .filter(|line| line["sweep"] == created.id)
+        .collect();
+    let numbers: Vec<_> = events
+        .iter()
+        .filter_map(|line| line["number"].as_u64())
+        .collect();
     assert_eq!(numbers, (1..=ended.last_event_number).collect::<Vec<_>>());
     for event in &events {
         assert_eq!(event["owner"], "ann");
         assert_eq!(event["trace_id"], trace.trace_id());
-        assert_eq!(event["level"] == "DEBUG", event["event"] == "observed", "{event}");
+        assert_eq!(
+            event["level"] == "DEBUG",
+            event["event"] == "observed",
+            "{event}"
+        );
     }
     let of = |kind: &'static str| events.iter().filter(move |line| line["event"] == kind);
     for granted in of("granted") {
-        assert!(granted["worker"].as_str().unwrap().starts_with("worker-"), "{granted}");
+        assert!(
+            granted["worker"].as_str().unwrap().starts_with("worker-"),
+            "{granted}"
+        );
         assert_eq!(granted["attempt"], 1);
         assert!(granted["lease"].as_u64().is_some() && granted["work"].as_str().is_some());
     }
@@ -93,7 +115,10 @@ async fn every_event_of_a_sweep_is_a_line_of_json_without_secrets() {
     for secret in [&tokens.client, &tokens.worker] {
         assert!(lines.iter().all(|line| !line.contains(secret.as_str())));
     }
-    assert_eq!(all.last().unwrap()["message"], "the service has ended; all is stored");
+    assert_eq!(
+        all.last().unwrap()["message"],
+        "the service has ended; all is stored"
+    );
 }
 
 #[tokio::test]
@@ -113,7 +138,10 @@ async fn failures_are_warned_of_with_code_and_reason() {
     assert_eq!(ended["level"], "WARN");
     assert_eq!(ended["outcome"], "failed");
     assert_eq!(ended["code"], "RF807");
-    assert!(ended["reason"].as_str().unwrap().contains("worker"), "{ended}");
+    assert!(
+        ended["reason"].as_str().unwrap().contains("worker"),
+        "{ended}"
+    );
     assert_eq!(ended["trace_id"].as_str().unwrap().len(), 32);
 }
 

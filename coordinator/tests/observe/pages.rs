@@ -18,14 +18,24 @@ fn exposed(text: &str) -> BTreeSet<Metric> {
         let (name, rest) = line.strip_prefix(what)?.split_once(' ')?;
         Some((name.to_owned(), rest.to_owned()))
     };
-    let helps: BTreeMap<_, _> = text.lines().filter_map(|line| said(line, "# HELP ")).collect();
-    let kinds: BTreeMap<_, _> = text.lines().filter_map(|line| said(line, "# TYPE ")).collect();
+    let helps: BTreeMap<_, _> = text
+        .lines()
+        .filter_map(|line| said(line, "# HELP "))
+        .collect();
+    let kinds: BTreeMap<_, _> = text
+        .lines()
+        .filter_map(|line| said(line, "# TYPE "))
+        .collect();
     let mut labels: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for sample in text.lines().filter(|line| !line.starts_with('#')) {
         let (name, labelled) = sample.split_once(['{', ' ']).unwrap();
         let found = labels.entry(name).or_default();
         let pairs = labelled.split_once('}').map_or("", |(pairs, _)| pairs);
-        found.extend(pairs.split("\",").filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())));
+        found.extend(
+            pairs
+                .split("\",")
+                .filter_map(|pair| Some(pair.split_once('=')?.0.to_owned())),
+        );
     }
     let metric = |(name, kind): (&String, &String)| {
         let (shown, samples) = match kind.as_str() {
@@ -47,7 +57,9 @@ fn documented() -> BTreeSet<Metric> {
         let (name, kind, labels, meaning) =
             (cells.next()?, cells.next()?, cells.next()?, cells.next()?);
         let name = name.trim_matches('`');
-        let labels = labels.split(',').map(|label| label.trim().trim_matches('`').to_owned());
+        let labels = labels
+            .split(',')
+            .map(|label| label.trim().trim_matches('`').to_owned());
         ["counter", "gauge", "histogram"].contains(&kind).then(|| {
             (
                 name.to_owned(),
@@ -62,7 +74,9 @@ fn documented() -> BTreeSet<Metric> {
 
 /// The value of a sample.
 fn value(text: &str, sample: &str) -> f64 {
-    let found = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+    let found = text
+        .lines()
+        .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
     let found = found.unwrap_or_else(|| panic!("no {sample} in:\n{text}"));
     found.parse().unwrap()
 }
@@ -85,7 +99,11 @@ async fn the_document_lists_all_metrics_and_no_others() {
     let secured = Metrics::default().text(&secured).unwrap();
     assert!(secured.contains("\nrangefinder_certificate_expiry_timestamp_seconds 1"));
     exposed.retain(|metric| !metric.0.contains("certificate"));
-    exposed.extend(self::exposed(&secured).into_iter().filter(|m| m.0.contains("certificate")));
+    exposed.extend(
+        self::exposed(&secured)
+            .into_iter()
+            .filter(|m| m.0.contains("certificate")),
+    );
     assert_eq!(exposed, documented());
 }
 
@@ -104,15 +122,43 @@ async fn metrics_count_what_a_sweep_does_and_name_nobody() {
 
     let events = u32::try_from(ended.last_event_number).unwrap();
     assert_eq!(value(&text, "rangefinder_events_total"), f64::from(events));
-    assert_eq!(value(&text, "rangefinder_sweeps_ended_total{outcome=\"completed\"}"), 1.0);
-    assert_eq!(value(&text, "rangefinder_attempts_started_total{work=\"describe\"}"), 1.0);
+    assert_eq!(
+        value(
+            &text,
+            "rangefinder_sweeps_ended_total{outcome=\"completed\"}"
+        ),
+        1.0
+    );
+    assert_eq!(
+        value(
+            &text,
+            "rangefinder_attempts_started_total{work=\"describe\"}"
+        ),
+        1.0
+    );
     let tasks = value(&text, "rangefinder_attempts_started_total{work=\"task\"}");
-    let completed = value(&text, "rangefinder_attempts_ended_total{outcome=\"completed\"}");
-    let diverged = value(&text, "rangefinder_attempts_ended_total{outcome=\"diverged\"}");
-    let cancelled = value(&text, "rangefinder_attempts_ended_total{outcome=\"cancelled\"}");
+    let completed = value(
+        &text,
+        "rangefinder_attempts_ended_total{outcome=\"completed\"}",
+    );
+    let diverged = value(
+        &text,
+        "rangefinder_attempts_ended_total{outcome=\"diverged\"}",
+    );
+    let cancelled = value(
+        &text,
+        "rangefinder_attempts_ended_total{outcome=\"cancelled\"}",
+    );
     let probes = value(&text, "rangefinder_attempts_started_total{work=\"probe\"}");
-    assert_eq!(completed + diverged + cancelled, tasks + probes + 1.0, "{text}");
-    assert!(value(&text, "rangefinder_observations_total") >= 8.0, "{text}");
+    assert_eq!(
+        completed + diverged + cancelled,
+        tasks + probes + 1.0,
+        "{text}"
+    );
+    assert!(
+        value(&text, "rangefinder_observations_total") >= 8.0,
+        "{text}"
+    );
     assert!(value(&text, "rangefinder_worker_messages_total") > tasks);
     assert!(value(&text, "rangefinder_acknowledgement_seconds_count") >= tasks);
     let batches = value(&text, "rangefinder_store_batches_total");
@@ -134,7 +180,11 @@ async fn probes_need_no_token_and_metrics_beside_grpc_do() {
     let service = Running::start(folder.path(), Observer::default()).await;
     for address in [service.address, service.http] {
         for path in ["/healthz", "/readyz"] {
-            assert_eq!(page(address, path, None).await, (200, "ok\n".to_owned()), "{path}");
+            assert_eq!(
+                page(address, path, None).await,
+                (200, "ok\n".to_owned()),
+                "{path}"
+            );
         }
     }
     assert_eq!(page(service.http, "/metrics", None).await.0, 200);
@@ -161,7 +211,14 @@ fn what_cannot_be_served_is_refused_at_the_start() {
         let folder = tempfile::tempdir().unwrap();
         tokens(folder.path());
         let done = Command::new(env!("CARGO_BIN_EXE_coordinator"))
-            .args(["serve", "--listen", "127.0.0.1:0", flag, value, "--data-dir"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                flag,
+                value,
+                "--data-dir",
+            ])
             .arg(folder.path())
             .output()
             .unwrap();

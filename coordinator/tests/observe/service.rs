@@ -82,7 +82,11 @@ impl Running {
 
     pub async fn stop(self) {
         self.stop.cancel();
-        timeout(DEADLINE, self.task).await.unwrap().unwrap().unwrap();
+        timeout(DEADLINE, self.task)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
     }
 }
 

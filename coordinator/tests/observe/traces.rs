@@ -9,6 +9,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rangefinder_coordinator::observe::{Observer, Spans, TraceParent};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -27,7 +30,10 @@ impl TraceService for Collector {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let resources = request.into_inner().resource_spans.into_iter();
         let scopes = resources.flat_map(|resource| resource.scope_spans);
-        self.0.lock().unwrap().extend(scopes.flat_map(|scope| scope.spans));
+        self.0
+            .lock()
+            .unwrap()
+            .extend(scopes.flat_map(|scope| scope.spans));
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -63,7 +69,11 @@ fn assert_whole(spans: &[Span], client: TraceParent, sweep: &str) {
     assert!(!spans.is_empty());
     for span in spans {
         assert_eq!(hex(&span.trace_id), client.trace_id(), "{}", span.name);
-        assert!(span.end_time_unix_nano >= span.start_time_unix_nano, "{}", span.name);
+        assert!(
+            span.end_time_unix_nano >= span.start_time_unix_nano,
+            "{}",
+            span.name
+        );
     }
     let of_sweep: Vec<_> = spans.iter().filter(|span| span.name == "sweep").collect();
     let [whole] = of_sweep[..] else {
@@ -99,6 +109,71 @@ async fn the_spans_of_a_sweep_are_of_its_clients_trace() {
     assert_whole(&collector.spans(), trace, &created.id);
 }
 
+/// Lines of a log, kept.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The worker runs on the thread of the test, whose log is kept.
+#[tokio::test]
+async fn a_worker_logs_the_spans_that_the_coordinator_sends() {
+    let kept = Lines::default();
+    let writer = kept.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = tokens(folder.path());
+    let collector = Collector::default();
+    let service = start(folder.path(), &collector.start().await).await;
+    let client = client(service.address, &tokens);
+    let _worker = work(service.address, &tokens, "worker-1");
+    let trace = TraceParent::random().unwrap();
+    let created = client.create(request(), Some(trace)).await.unwrap();
+    end_of(&client, &created.id).await;
+    service.stop().await;
+
+    let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let spans: Vec<Value> = lines
+        .filter(|line| line["span"]["name"] == "work")
+        .map(|line| line["span"].clone())
+        .collect();
+    let tasks: Vec<_> = spans.iter().filter(|span| span["task"].is_u64()).collect();
+    assert!(!tasks.is_empty(), "{log}");
+    assert!(
+        tasks.iter().all(|span| span["sweep"] == created.id),
+        "{tasks:?}"
+    );
+    assert!(
+        spans
+            .iter()
+            .all(|span| span["trace_id"] == trace.trace_id()),
+        "{spans:?}"
+    );
+    let logged: BTreeSet<_> = spans
+        .iter()
+        .filter_map(|span| span["span_id"].as_str())
+        .collect();
+    let sent = collector.spans();
+    let attempts = sent.iter().filter(|span| span.name != "sweep");
+    let sent: BTreeSet<_> = attempts.map(|span| hex(&span.span_id)).collect();
+    assert_eq!(logged, sent.iter().map(String::as_str).collect());
+}
+
 #[tokio::test]
 async fn a_trace_goes_on_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
@@ -126,7 +201,10 @@ async fn a_trace_that_is_not_recorded_is_not_sent() {
     let client = client(service.address, &tokens);
     let _workers = ["worker-1", "worker-2"].map(|id| work(service.address, &tokens, id));
     let unrecorded = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-    let created = client.create(request(), TraceParent::parse(unrecorded)).await.unwrap();
+    let created = client
+        .create(request(), TraceParent::parse(unrecorded))
+        .await
+        .unwrap();
     end_of(&client, &created.id).await;
     service.stop().await;
     assert_eq!(collector.spans(), []);
@@ -145,5 +223,7 @@ async fn a_collector_that_is_away_holds_nobody_up() {
     let _workers = ["worker-1", "worker-2"].map(|id| work(service.address, &tokens, id));
     let created = client.create(request(), None).await.unwrap();
     end_of(&client, &created.id).await;
-    tokio::time::timeout(DEADLINE, service.stop()).await.unwrap();
+    tokio::time::timeout(DEADLINE, service.stop())
+        .await
+        .unwrap();
 }

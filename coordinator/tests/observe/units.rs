@@ -13,8 +13,14 @@ const WORKER: [&str; 2] = [
 fn text() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/systemd");
     let mut text = String::new();
-    let folders = [folder.clone(), folder.join("rangefinder-coordinator.service.d")];
-    for entry in folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()) {
+    let folders = [
+        folder.clone(),
+        folder.join("rangefinder-coordinator.service.d"),
+    ];
+    for entry in folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+    {
         let path = entry.unwrap().path();
         if path.is_file() {
             text.push_str(&std::fs::read_to_string(path).unwrap());
@@ -26,7 +32,9 @@ fn text() -> String {
 /// Words of a text that begin so.
 fn words<'a>(text: &'a str, beginning: &'a str) -> BTreeSet<&'a str> {
     let part_of_word = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    text.split(part_of_word).filter(|word| word.starts_with(beginning)).collect()
+    text.split(part_of_word)
+        .filter(|word| word.starts_with(beginning))
+        .collect()
 }
 
 #[test]
@@ -40,11 +48,19 @@ fn units_name_flags_that_there_are() {
     let known = words(&all, "--");
     let text = text();
     let lines = text.lines().filter(|line| {
-        ["SERVE_FLAGS=", "coordinator serve", "token create"].iter().any(|of| line.contains(of))
+        ["SERVE_FLAGS=", "coordinator serve", "token create"]
+            .iter()
+            .any(|of| line.contains(of))
     });
     let named: BTreeSet<_> = lines.flat_map(|line| words(line, "--")).collect();
-    assert!(named.contains("--data-dir") && named.contains("--tls-key"), "{named:?}");
-    let unknown: Vec<_> = named.difference(&known).filter(|flag| **flag != "--help").collect();
+    assert!(
+        named.contains("--data-dir") && named.contains("--tls-key"),
+        "{named:?}"
+    );
+    let unknown: Vec<_> = named
+        .difference(&known)
+        .filter(|flag| **flag != "--help")
+        .collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 

@@ -61,7 +61,9 @@ impl Runner {
                 for order in orders {
                     let before = std::mem::replace(&mut files, order.files);
                     drop(before);
-                    let Order { job, about, abort, .. } = order;
+                    let Order {
+                        job, about, abort, ..
+                    } = order;
                     let ended = about.in_scope(|| run(&mut trainer, job, &abort, &theirs));
                     theirs.end(ended);
                 }
@@ -105,7 +107,9 @@ impl Runner {
             Arc::clone(&self.mailbox),
             self.jobs.clone(),
         );
-        self.preparing = Some(AbortOnDropHandle::new(tokio::spawn(preparing.instrument(about))));
+        self.preparing = Some(AbortOnDropHandle::new(tokio::spawn(
+            preparing.instrument(about),
+        )));
         true
     }
 
@@ -144,7 +148,12 @@ async fn prepare(
         prepared = prepared => prepared,
     };
     let failure = match prepared {
-        Ok((job, files)) => match jobs.send(Order { job, about, abort, files }) {
+        Ok((job, files)) => match jobs.send(Order {
+            job,
+            about,
+            abort,
+            files,
+        }) {
             Ok(()) => return,
             Err(_) => worker_failure("the trainer's thread is gone"),
         },

@@ -40,13 +40,28 @@ pub(in crate::cli) struct ServeArgs {
     #[arg(long, value_name = "FILE", help_heading = "Security")]
     pub(in crate::cli) tokens: Option<PathBuf>,
     /// Certificate chain of the server, PEM. It is read again when it changes, as all of these.
-    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "Security")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        help_heading = "Security"
+    )]
     pub(in crate::cli) tls_cert: Option<PathBuf>,
     /// Its private key, PEM, readable by its owner alone.
-    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "Security")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_cert",
+        help_heading = "Security"
+    )]
     pub(in crate::cli) tls_key: Option<PathBuf>,
     /// Authority of the certificates that callers must have (mutual TLS), PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "Security")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_cert",
+        help_heading = "Security"
+    )]
     pub(in crate::cli) client_ca: Option<PathBuf>,
     /// Listen off loopback without TLS: for networks that are safe by other means.
     #[arg(long, help_heading = "Security")]

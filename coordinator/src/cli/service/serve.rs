@@ -23,11 +23,16 @@ const MAX_ARTIFACTS: usize = 100_000;
 
 pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
     let is_text = args.log_format == LogFormat::Text;
-    let collector = args.otlp_endpoint.clone().or_else(|| std::env::var(COLLECTOR).ok());
+    let collector = args
+        .otlp_endpoint
+        .clone()
+        .or_else(|| std::env::var(COLLECTOR).ok());
     let mut options = options(args)?;
     runtime()?.block_on(async {
         let collector = collector.filter(|endpoint| !endpoint.trim().is_empty());
-        let spans = collector.map(|endpoint| Spans::to(endpoint.trim())).transpose();
+        let spans = collector
+            .map(|endpoint| Spans::to(endpoint.trim()))
+            .transpose();
         let spans = spans.map_err(|error| Trouble::of(&error))?;
         options.engine.observer = Observer::with_spans(spans);
         let signals = Signals::install().map_err(no_runtime)?;
@@ -52,7 +57,10 @@ pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
             ending.cancelled().await;
             tracing::info!("the service ends: nothing more is granted");
         });
-        service.run(shutdown).await.map_err(|error| Trouble::of(&error))?;
+        service
+            .run(shutdown)
+            .await
+            .map_err(|error| Trouble::of(&error))?;
         tracing::info!("the service has ended; all is stored");
         Ok(exit::OK)
     })
@@ -71,13 +79,16 @@ fn options(args: ServeArgs) -> Result<Options, Trouble> {
         ));
     }
     let milliseconds = |seconds: u32| u64::from(seconds) * 1000;
-    let roots = Roots::new(&args.model_root, &args.data_root)
-        .map_err(|error| Trouble::input(&error))?;
-    let tls = args.tls_cert.zip(args.tls_key).map(|(certificate, key)| ServerTls {
-        certificate,
-        key,
-        client_ca: args.client_ca,
-    });
+    let roots =
+        Roots::new(&args.model_root, &args.data_root).map_err(|error| Trouble::input(&error))?;
+    let tls = args
+        .tls_cert
+        .zip(args.tls_key)
+        .map(|(certificate, key)| ServerTls {
+            certificate,
+            key,
+            client_ca: args.client_ca,
+        });
     Ok(Options {
         tokens: args
             .tokens
