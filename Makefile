@@ -10,7 +10,7 @@ SWEEP ?=
 # libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
 WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
 
-.PHONY: help sweep build test test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-trust bench-regret env clean
+.PHONY: help sweep build test chaos test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-trust bench-regret env clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -38,6 +38,9 @@ install: build ## Installs programs, libtorch, manual and completions under PREF
 
 uninstall: ## Removes what `make install` put under PREFIX.
 	@$(PYTHON) scripts/install.py --remove "$(PREFIX)"
+
+chaos: ## Kills, stops and cuts off real processes; WRITE=1 writes the tables of docs/reliability.md (2 minutes).
+	@$(if $(WRITE),RANGEFINDER_WRITE_RELIABILITY=1) $(CARGO) test --locked -p rangefinder-chaos --test chaos
 
 test-python: ## Passes the tests that need PyTorch for Python (fetches it once, unless it is there).
 	@PYTHON=$(PYTHON) CARGO=$(CARGO) scripts/test-python

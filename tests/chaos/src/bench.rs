@@ -41,7 +41,9 @@ impl Bench {
         let folder = tempfile::tempdir()?;
         let token = |role: &str| -> Result<String> {
             let made = Command::new(&programs.coordinator)
-                .args(["token", "create", "--role", role, "--name", role, "--tokens"])
+                .args([
+                    "token", "create", "--role", role, "--name", role, "--tokens",
+                ])
                 .arg(folder.path().join(TOKENS))
                 .output()?;
             let words = String::from_utf8(made.stdout)?.trim().to_owned();
@@ -84,14 +86,19 @@ impl Bench {
     /// When it fails.
     pub fn reference(&self, shape: Shape) -> Result<Arc<Reference>> {
         // Held while it runs: every other cell of this sweep needs it, too.
-        let mut references = self.references.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut references = self
+            .references
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = references.get(&shape) {
             return Ok(Arc::clone(known));
         }
         let reference = self.run(WORKERS, async |cluster: &mut Cluster<'_>| {
             cluster.start_workers().await?;
             let (id, watching) = cluster.create(shape).await?;
-            watching.until("the sweep ends", |seen| seen.ended()).await?;
+            watching
+                .until("the sweep ends", |seen| seen.ended())
+                .await?;
             let (sweep, document) = check::ended(cluster, &id).await?;
             check::Reference::of(&sweep, &document, &watching.seen())
         })?;
@@ -131,7 +138,10 @@ impl Bench {
     /// How often the task of each cell was run.
     #[must_use]
     pub fn results(&self) -> BTreeMap<String, usize> {
-        self.results.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.results
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

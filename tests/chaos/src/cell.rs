@@ -85,7 +85,11 @@ pub fn run(bench: &Bench, cell: Cell) -> Result {
 }
 
 /// What goes wrong does so before any work is granted.
-async fn before_grant(cluster: &mut Cluster<'_>, cell: Cell, reference: &Reference) -> Result<usize> {
+async fn before_grant(
+    cluster: &mut Cluster<'_>,
+    cell: Cell,
+    reference: &Reference,
+) -> Result<usize> {
     let target = 0;
     let created = if cell.fault.is_coordinators() {
         let created = cluster.create(Shape::Segments).await?;
@@ -161,7 +165,9 @@ async fn at_work(cluster: &mut Cluster<'_>, cell: Cell, reference: &Reference) -
     // Whoever can goes on meanwhile.
     let_go(cluster)?;
     pass(cell.downtime).await;
-    if cell.downtime == Downtime::Longer && !cell.fault.is_coordinators() && *cell.attempts().start() > 1
+    if cell.downtime == Downtime::Longer
+        && !cell.fault.is_coordinators()
+        && *cell.attempts().start() > 1
     {
         watching
             .until("the attempt is given up", |seen| {
@@ -177,7 +183,9 @@ async fn at_work(cluster: &mut Cluster<'_>, cell: Cell, reference: &Reference) -
     if cell.point != Point::DuringCancel {
         return completes(cluster, cell, reference, &id, &watching).await;
     }
-    watching.until("the sweep ends", |seen| seen.ended()).await?;
+    watching
+        .until("the sweep ends", |seen| seen.ended())
+        .await?;
     let (sweep, document) = check::ended(cluster, &id).await?;
     reference.begins_as(&sweep, &document, held[0].step)?;
     check::attempts(&watching.seen(), second, 1, 1)?;
@@ -192,7 +200,9 @@ async fn completes(
     id: &str,
     watching: &Watching,
 ) -> Result<usize> {
-    watching.until("the sweep ends", |seen| seen.ended()).await?;
+    watching
+        .until("the sweep ends", |seen| seen.ended())
+        .await?;
     let (sweep, document) = check::ended(cluster, id).await?;
     let seen = watching.seen();
     reference.equals(&sweep, &document, &seen)?;
@@ -259,5 +269,8 @@ pub async fn pass(downtime: Downtime) {
 /// When it is not in time.
 pub async fn connected_again(cluster: &Cluster<'_>, index: usize, before: u64) -> Result {
     let made = cluster.place(index)?.line.made();
-    eventually("the worker connects again", async || Ok(*made.borrow() > before)).await
+    eventually("the worker connects again", async || {
+        Ok(*made.borrow() > before)
+    })
+    .await
 }

@@ -191,6 +191,9 @@ impl Accepted {
     fn of(events: &[SweepEvent]) -> Result<Self> {
         let mut accepted = Self::default();
         let mut open: BTreeMap<LeaseToken, WorkKind> = BTreeMap::new();
+        if !events.is_sorted_by_key(|event| event.at_ms) {
+            return Err("the coordinator's time ran backwards".into());
+        }
         for event in events {
             match &event.happening {
                 Happening::Granted { work, token, .. } => {
@@ -210,7 +213,10 @@ impl Accepted {
                     }
                     let losses = accepted.losses.entry(*token).or_default();
                     for observation in observations {
-                        if losses.last().is_some_and(|last| last.step + 1 != observation.step) {
+                        if losses
+                            .last()
+                            .is_some_and(|last| last.step + 1 != observation.step)
+                        {
                             return Err(format!("{token:?}: a gap at {observation:?}").into());
                         }
                         losses.push(*observation);

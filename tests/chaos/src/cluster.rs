@@ -10,6 +10,7 @@ use crate::{DEADLINE, Result, eventually, in_time};
 use rangefinder_access::ClientTls;
 use rangefinder_coordinator::client::{Client, Options, Token};
 use rangefinder_proto::v1;
+use rangefinder_store::{Change, Store};
 use rangefinder_sweep::ids::WorkerId;
 use rustix::process::Signal;
 use std::net::SocketAddr;
@@ -85,6 +86,25 @@ impl<'a> Cluster<'a> {
         self.folder.path().join("data")
     }
 
+    /// Makes the coordinator that is started next find the computer's clock set back: its store was
+    /// made later than it had been.
+    ///
+    /// # Errors
+    /// When the store is in use or does not say when it was made.
+    pub fn set_clock_back(&self, by: Duration) -> Result {
+        const MADE: &str = "epoch_unix_ms";
+        let (store, _) = Store::open(&self.data(), rangefinder_store::Options::default())?;
+        let counters = store.reader().counters()?;
+        let made = counters.iter().find(|counter| counter.0 == MADE);
+        let (_, made) = made.ok_or("the store does not say when it was made")?;
+        let later = Change::Counter {
+            name: MADE.to_owned(),
+            value: made + u64::try_from(by.as_millis())?,
+        };
+        store.appender().append(vec![later], Box::new(|| ()))?;
+        Ok(store.shutdown()?)
+    }
+
     /// Starts the coordinator on its store, and leads all lines to it.
     ///
     /// # Errors
@@ -94,7 +114,13 @@ impl<'a> Cluster<'a> {
         // It is to hear of a full disk, not to die of it.
         command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
         command.arg(&self.bench.programs.coordinator);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--heartbeat-seconds", "1"]);
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--heartbeat-seconds",
+            "1",
+        ]);
         command.args(["--lease-seconds", &LEASE.as_secs().to_string()]);
         command.arg("--data-dir").arg(self.data());
         command.arg("--tokens").arg(self.bench.tokens());
@@ -121,7 +147,9 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// When it has none.
     pub fn coordinator(&mut self) -> Result<&mut Program> {
-        self.coordinator.as_mut().ok_or_else(|| "no coordinator runs".into())
+        self.coordinator
+            .as_mut()
+            .ok_or_else(|| "no coordinator runs".into())
     }
 
     /// A worker's place.
@@ -129,7 +157,9 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// When there is none of this number.
     pub fn place(&self, index: usize) -> Result<&Place> {
-        self.places.get(index).ok_or_else(|| format!("there is no worker {index}").into())
+        self.places
+            .get(index)
+            .ok_or_else(|| format!("there is no worker {index}").into())
     }
 
     /// The number of the place of a worker.
@@ -163,7 +193,10 @@ impl<'a> Cluster<'a> {
         };
         let mut command = Command::new(&self.bench.programs.worker);
         command
-            .env("RANGEFINDER_COORDINATOR", format!("http://{}", place.line.address()))
+            .env(
+                "RANGEFINDER_COORDINATOR",
+                format!("http://{}", place.line.address()),
+            )
             .env("RANGEFINDER_TOKEN", self.bench.worker_token())
             .env("RANGEFINDER_WORKER_ID", &place.id.0)
             .env("RANGEFINDER_DEVICE", "cpu")
@@ -302,7 +335,10 @@ impl<'a> Cluster<'a> {
     /// What the processes that run have said last.
     #[must_use]
     pub fn last_words(&self) -> String {
-        let workers = self.places.iter().filter_map(|place| place.program.as_ref());
+        let workers = self
+            .places
+            .iter()
+            .filter_map(|place| place.program.as_ref());
         let all = self.coordinator.iter().chain(workers);
         all.map(Program::last_words).collect()
     }

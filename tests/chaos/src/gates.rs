@@ -50,9 +50,10 @@ impl Gates {
     /// When that does not come in time.
     pub async fn over(&self, task: &Task) -> Result {
         let mark = gates::over(&self.folder, task.replica, task.warm_up_start.into());
-        eventually(&format!("the trainer is done with task {:?}", task.id), async || {
-            Ok(mark.exists())
-        })
+        eventually(
+            &format!("the trainer is done with task {:?}", task.id),
+            async || Ok(mark.exists()),
+        )
         .await
     }
 

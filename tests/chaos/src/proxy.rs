@@ -99,7 +99,8 @@ impl Proxy {
 
     /// Leads new connections to a coordinator.
     pub fn lead_to(&self, target: SocketAddr) {
-        self.weather.send_modify(|weather| weather.target = Some(target));
+        self.weather
+            .send_modify(|weather| weather.target = Some(target));
     }
 
     /// Keeps back whatever is sent in a direction; nothing is lost, and nobody is told.
@@ -140,11 +141,7 @@ impl Proxy {
 }
 
 /// Carries one connection until either end or the weather ends it.
-async fn carry(
-    client: TcpStream,
-    mut weather: watch::Receiver<Weather>,
-    made: watch::Sender<u64>,
-) {
+async fn carry(client: TcpStream, mut weather: watch::Receiver<Weather>, made: watch::Sender<u64>) {
     let (target, cuts) = {
         let now = weather.borrow();
         (now.target.filter(|_| !now.refuses), now.cuts)
@@ -156,12 +153,15 @@ async fn carry(
     // Small messages are not to wait for each other.
     let _slower = (client.set_nodelay(true), server.set_nodelay(true));
     made.send_modify(|count| *count += 1);
+    let forecast = weather.clone();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::select! {
-        () = pump(from_client, to_server, weather.clone(), Direction::Up) => {}
-        () = pump(from_server, to_client, weather.clone(), Direction::Down) => {}
+        // What was kept back is lost, also where the line is well again at once.
+        biased;
         _ = weather.wait_for(|weather| weather.cuts != cuts) => {}
+        () = pump(from_client, to_server, forecast.clone(), Direction::Up) => {}
+        () = pump(from_server, to_client, forecast, Direction::Down) => {}
     }
 }
 

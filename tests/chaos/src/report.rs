@@ -82,8 +82,12 @@ fn tables(entry: impl Fn(Cell) -> String) -> String {
 
 /// The page in three parts: before the tables, the tables, after them.
 fn parts(page: &str) -> Result<(&str, &str, &str)> {
-    let begin = page.find(BEGIN).ok_or("docs/reliability.md has no place for the tables")?;
-    let end = page.find(END).ok_or("docs/reliability.md does not say where the tables end")?;
+    let begin = page
+        .find(BEGIN)
+        .ok_or("docs/reliability.md has no place for the tables")?;
+    let end = page
+        .find(END)
+        .ok_or("docs/reliability.md does not say where the tables end")?;
     let end = end + END.len();
     Ok((&page[..begin], &page[begin..end], &page[end..]))
 }
@@ -144,7 +148,9 @@ pub fn check() -> Result {
 
 /// The entries of the matrix, row by row.
 fn entries(tables: &str) -> Vec<String> {
-    let rows = tables.lines().filter(|line| line.starts_with("| ") && line.contains(": "));
+    let rows = tables
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains(": "));
     let columns = rows.flat_map(|row| row.trim_matches('|').split('|').skip(2));
     columns.map(|entry| entry.trim().to_owned()).collect()
 }

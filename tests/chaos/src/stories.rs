@@ -18,7 +18,7 @@ use std::time::Duration;
 pub type Story = fn(&Bench) -> Result;
 
 /// All of them, by name, with what they show.
-pub const STORIES: [(&str, &str, Story); 11] = [
+pub const STORIES: [(&str, &str, Story); 12] = [
     (
         "all_workers_are_killed_at_once",
         "every task is run again by the processes that take their places",
@@ -60,6 +60,11 @@ pub const STORIES: [(&str, &str, Story); 11] = [
         |bench| the_disk_is_full(bench, Downtime::Longer),
     ),
     (
+        "the_clock_is_set_back_by_a_day",
+        "between the coordinator's death and its return: its time goes on where it was",
+        the_clock_is_set_back,
+    ),
+    (
         "everything_is_slow",
         "40 ms for every message, each way",
         everything_is_slow,
@@ -84,7 +89,9 @@ async fn completes(
     watching: &Watching,
     most: usize,
 ) -> Result {
-    watching.until("the sweep ends", |seen| seen.ended()).await?;
+    watching
+        .until("the sweep ends", |seen| seen.ended())
+        .await?;
     let (sweep, document) = check::ended(cluster, id).await?;
     let seen = watching.seen();
     reference.equals(&sweep, &document, &seen)?;
@@ -114,7 +121,8 @@ async fn held<'a>(
 }
 
 fn let_go(cluster: &Cluster<'_>, held: &[Held<'_>]) -> Result {
-    held.iter().try_for_each(|Held { task, step }| cluster.gates.release(task, *step))
+    held.iter()
+        .try_for_each(|Held { task, step }| cluster.gates.release(task, *step))
 }
 
 /// Which worker has a held task.
@@ -172,7 +180,14 @@ fn killed_over_and_over(bench: &Bench) -> Result {
                 cluster.start_worker(index)?;
             }
         }
-        completes(cluster, &reference, &id, &watching, EACH_WORKER as usize + 1).await
+        completes(
+            cluster,
+            &reference,
+            &id,
+            &watching,
+            EACH_WORKER as usize + 1,
+        )
+        .await
     })
 }
 
@@ -271,6 +286,19 @@ fn the_disk_is_full(bench: &Bench, downtime: Downtime) -> Result {
             return Err(format!("/readyz: {ready}").into());
         }
         Ok(())
+    })
+}
+
+fn the_clock_is_set_back(bench: &Bench) -> Result {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let reference = bench.reference(Shape::Segments)?;
+    bench.run(WORKERS, async |cluster: &mut Cluster<'_>| {
+        let (id, watching, held) = held(cluster, &reference, Shape::Segments).await?;
+        cluster.coordinator()?.kill().await?;
+        cluster.set_clock_back(DAY)?;
+        let_go(cluster, &held)?;
+        cluster.start_coordinator().await?;
+        completes(cluster, &reference, &id, &watching, 1).await
     })
 }
 

@@ -65,12 +65,15 @@ impl Seen {
     /// Who got a task last.
     #[must_use]
     pub fn holder(&self, task: TaskId) -> Option<&WorkerId> {
-        self.events.iter().rev().find_map(|event| match &event.happening {
-            Happening::Granted { worker, work, .. } if *work == WorkKind::Task(task) => {
-                Some(worker)
-            }
-            _ => None,
-        })
+        self.events
+            .iter()
+            .rev()
+            .find_map(|event| match &event.happening {
+                Happening::Granted { worker, work, .. } if *work == WorkKind::Task(task) => {
+                    Some(worker)
+                }
+                _ => None,
+            })
     }
 
     /// How often a task was granted.
@@ -84,12 +87,14 @@ impl Seen {
 
     /// How the attempts at a task ended.
     pub fn outcomes(&self, task: TaskId) -> impl Iterator<Item = &AttemptOutcome> {
-        self.events.iter().filter_map(move |event| match &event.happening {
-            Happening::AttemptEnded { work, outcome, .. } if *work == WorkKind::Task(task) => {
-                Some(outcome)
-            }
-            _ => None,
-        })
+        self.events
+            .iter()
+            .filter_map(move |event| match &event.happening {
+                Happening::AttemptEnded { work, outcome, .. } if *work == WorkKind::Task(task) => {
+                    Some(outcome)
+                }
+                _ => None,
+            })
     }
 }
 
@@ -158,7 +163,9 @@ async fn listen(
         sweep_id: sweep.to_owned(),
         from_number: saw.borrow().events.len() as u64 + 1,
     });
-    request.metadata_mut().insert("authorization", token.clone());
+    request
+        .metadata_mut()
+        .insert("authorization", token.clone());
     let Ok(answer) = client.watch_sweep(request).await else {
         return;
     };

@@ -38,7 +38,8 @@ fn main() -> ExitCode {
         trials.push(Trial::test("the_page_shows_every_cell", report::check));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
-    if writes && !conclusion.has_failed()
+    if writes
+        && !conclusion.has_failed()
         && let Err(error) = report::write(&bench)
     {
         return say(&error);
