@@ -39,7 +39,7 @@ install: build ## Installs programs, libtorch, manual and completions under PREF
 uninstall: ## Removes what `make install` put under PREFIX.
 	@$(PYTHON) scripts/install.py --remove "$(PREFIX)"
 
-test-python: ## Passes the tests that need PyTorch for Python (fetches it once, unless it is there).
+test-python: ## Passes the tests that need packages of Python, PyTorch among them (fetches it once, unless it is there).
 	@PYTHON=$(PYTHON) CARGO=$(CARGO) scripts/test-python
 
 bench: build ## Compares with other finders and PyTorch's own loop, side by side (fetches several GB once).

@@ -13,10 +13,19 @@ use rangefinder_sweep::ids::SweepId;
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 /// `ErrorInfo.domain` of all statuses.
 const DOMAIN: &str = "rangefinder";
+
+/// Most characters of a message: it travels in a header, and clients refuse headers of more than 8
+/// or 16 KiB, also where what they sent is repeated in it.
+const MAX_MESSAGE: usize = 500;
+/// Most mistakes that are listed; a specification has fewer fields.
+const MAX_MISTAKES: usize = 100;
+/// Most characters of what is said of one mistake, and of all together.
+const MAX_DESCRIPTION: usize = 500;
+const MAX_DESCRIPTIONS: usize = 2500;
 
 /// Why a call is refused or a stream is ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,10 +94,33 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
         .unwrap_or_default();
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
     if let Refusal::Fields(fields) = refusal {
-        let violations = fields.iter().map(|field| violation(&field.path, &field.error));
-        details.set_bad_request(violations.collect::<Vec<_>>());
+        details.set_bad_request(violations(fields));
     }
-    Status::with_error_details(code, refusal.to_string(), details)
+    Status::with_error_details(code, clipped(&refusal.to_string(), MAX_MESSAGE), details)
+}
+
+/// The mistakes as they travel. All fields and codes are there; where there are many mistakes, less
+/// is said of each.
+fn violations(fields: &[Field]) -> Vec<FieldViolation> {
+    let listed = fields.iter().take(MAX_MISTAKES);
+    let mut violations: Vec<_> = listed
+        .map(|field| violation(&field.path, &field.error))
+        .collect();
+    let share = MAX_DESCRIPTIONS / violations.len().max(1);
+    let all: usize = violations.iter().map(|one| one.description.len()).sum();
+    let most = if all > MAX_DESCRIPTIONS { share } else { MAX_DESCRIPTION };
+    for violation in &mut violations {
+        violation.description = clipped(&violation.description, most);
+    }
+    violations
+}
+
+/// A text that is cut where it is too long.
+fn clipped(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// The code of docs/errors.md, where the refusal has one of its own.
