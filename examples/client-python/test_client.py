@@ -133,8 +133,8 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(list(self.ann.watch(sweep.id))[-1].type, "ended")
 
     def test_a_watch_goes_on_over_restarts_of_the_service(self):
-        self.worker("w1", '{"step_ms": 2}')
-        sweep = self.ann.create({**SPEC, "num_training": 500, "early_stop_threshold": "Infinity"})
+        self.worker("w1", '{"step_ms": 3}')
+        sweep = self.ann.create({**SPEC, "num_training": 2000, "early_stop_threshold": "Infinity"})
         seen, enough, over = [], threading.Event(), threading.Event()
 
         def watch():

@@ -9,6 +9,7 @@ use crate::wire::fields::violation;
 use rangefinder_access::{Denied, DeniedKind};
 use rangefinder_errors::Coded as _;
 use rangefinder_proto::PROTOCOL_VERSION;
+use rangefinder_sweep::event::FieldError;
 use rangefinder_sweep::ids::SweepId;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,13 +19,14 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 /// `ErrorInfo.domain` of all statuses.
 const DOMAIN: &str = "rangefinder";
 
-/// Most characters of a message: it travels in a header, and clients refuse headers of more than 8
+/// Most bytes of a message: it travels in a header, and clients refuse headers of more than 8
 /// or 16 KiB, also where what they sent is repeated in it.
-const MAX_MESSAGE: usize = 500;
+const MAX_MESSAGE: usize = 400;
 /// Most mistakes that are listed; a specification has fewer fields.
 const MAX_MISTAKES: usize = 100;
-/// Most characters of what is said of one mistake, and of all together.
-const MAX_DESCRIPTION: usize = 500;
+/// Most bytes of what is said to be wrong with one field, of its remedy, and of all of both together.
+const MAX_WHAT: usize = 300;
+const MAX_REMEDY: usize = 500;
 const MAX_DESCRIPTIONS: usize = 2500;
 
 /// Why a call is refused or a stream is ended.
@@ -102,25 +104,33 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
 /// The mistakes as they travel. All fields and codes are there; where there are many mistakes, less
 /// is said of each.
 fn violations(fields: &[Field]) -> Vec<FieldViolation> {
-    let listed = fields.iter().take(MAX_MISTAKES);
-    let mut violations: Vec<_> = listed
-        .map(|field| violation(&field.path, &field.error))
-        .collect();
-    let share = MAX_DESCRIPTIONS / violations.len().max(1);
+    let fields = &fields[..fields.len().min(MAX_MISTAKES)];
+    let saying = |what: usize, remedy: usize| -> Vec<_> {
+        let said = fields.iter().map(|field| {
+            let error = FieldError {
+                message: clipped(&field.error.message, what),
+                remedy: clipped(&field.error.remedy, remedy),
+                ..field.error.clone()
+            };
+            violation(&field.path, &error)
+        });
+        said.collect()
+    };
+    let violations = saying(MAX_WHAT, MAX_REMEDY);
     let all: usize = violations.iter().map(|one| one.description.len()).sum();
-    let most = if all > MAX_DESCRIPTIONS { share } else { MAX_DESCRIPTION };
-    for violation in &mut violations {
-        violation.description = clipped(&violation.description, most);
+    if all <= MAX_DESCRIPTIONS {
+        return violations;
     }
-    violations
+    let share = MAX_DESCRIPTIONS / fields.len() / 2;
+    saying(share, share)
 }
 
 /// A text that is cut where it is too long.
-fn clipped(text: &str, characters: usize) -> String {
-    match text.char_indices().nth(characters) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+fn clipped(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
     }
+    format!("{}...", &text[..text.floor_char_boundary(bytes)])
 }
 
 /// The code of docs/errors.md, where the refusal has one of its own.

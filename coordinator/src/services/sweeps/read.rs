@@ -11,9 +11,12 @@ use rangefinder_config::reading;
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_sweep::suggest::{SmoothedRequest, suggest_smoothed};
+use tokio::sync::Semaphore;
 
 /// Most points of a curve that is analyzed, over all replicas.
 const MAX_POINTS: usize = 1_000_000;
+/// Curves that are read at a time.
+static READING: Semaphore = Semaphore::const_new(4);
 
 impl Sweeps {
     pub(super) async fn read_again(
@@ -58,10 +61,12 @@ impl Sweeps {
     }
 }
 
-/// Does what takes long on a thread of its own.
+/// Does what takes long on a thread of its own, a few at a time: the store is read on threads of the
+/// same kind, and workers are not to be held up.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Refusal> {
+    let _turn = READING.acquire().await;
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| engine::Error::Defect(error.to_string()).into())
