@@ -42,7 +42,7 @@ uninstall: ## Removes what `make install` put under PREFIX.
 chaos: ## Kills, stops and cuts off real processes; WRITE=1 writes the tables of docs/reliability.md (2 minutes).
 	@$(if $(WRITE),RANGEFINDER_WRITE_RELIABILITY=1) $(CARGO) test --locked -p rangefinder-chaos --test chaos
 
-test-python: ## Passes the tests that need PyTorch for Python (fetches it once, unless it is there).
+test-python: ## Passes the tests that need packages of Python, PyTorch among them (fetches it once, unless it is there).
 	@PYTHON=$(PYTHON) CARGO=$(CARGO) scripts/test-python
 
 bench: build ## Compares with other finders and PyTorch's own loop, side by side (fetches several GB once).

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Sections whose every point is a promise.
-const PROMISES: [&str; 4] = ["Roles", "Tokens", "TLS", "Files"];
+const PROMISES: [&str; 5] = ["Roles", "Tokens", "TLS", "Files", "Wiring"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -113,7 +113,7 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(self.ann.suggest(sweep.id).suggestion, done.suggestion)
         other = self.ann.suggest(sweep.id, method="minimum", skip_end=1)
         self.assertEqual(other.suggestion.method, "minimum")
-        self.assertGreater(other.suggestion.lr, done.suggestion.lr)
+        self.assertNotEqual(other.suggestion.lr, done.suggestion.lr)
 
         self.assertEqual(self.ann.cancel(sweep.id), done, "it has ended, and stays as it is")
         self.ann.delete(sweep.id)
@@ -133,8 +133,8 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(list(self.ann.watch(sweep.id))[-1].type, "ended")
 
     def test_a_watch_goes_on_over_restarts_of_the_service(self):
-        self.worker("w1", '{"step_ms": 2}')
-        sweep = self.ann.create({**SPEC, "num_training": 500, "early_stop_threshold": "Infinity"})
+        self.worker("w1", '{"step_ms": 3}')
+        sweep = self.ann.create({**SPEC, "num_training": 2000, "early_stop_threshold": "Infinity"})
         seen, enough, over = [], threading.Event(), threading.Event()
 
         def watch():

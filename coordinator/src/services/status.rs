@@ -9,14 +9,25 @@ use crate::wire::fields::violation;
 use rangefinder_access::{Denied, DeniedKind};
 use rangefinder_errors::Coded as _;
 use rangefinder_proto::PROTOCOL_VERSION;
+use rangefinder_sweep::event::FieldError;
 use rangefinder_sweep::ids::SweepId;
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 /// `ErrorInfo.domain` of all statuses.
 const DOMAIN: &str = "rangefinder";
+
+/// Most bytes of a message: it travels in a header, and clients refuse headers of more than 8
+/// or 16 KiB, also where what they sent is repeated in it.
+const MAX_MESSAGE: usize = 400;
+/// Most mistakes that are listed; a specification has fewer fields.
+const MAX_MISTAKES: usize = 100;
+/// Most bytes of what is said to be wrong with one field, of its remedy, and of all of both together.
+const MAX_WHAT: usize = 300;
+const MAX_REMEDY: usize = 500;
+const MAX_DESCRIPTIONS: usize = 2500;
 
 /// Why a call is refused or a stream is ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,10 +96,41 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
         .unwrap_or_default();
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
     if let Refusal::Fields(fields) = refusal {
-        let violations = fields.iter().map(|field| violation(&field.path, &field.error));
-        details.set_bad_request(violations.collect::<Vec<_>>());
+        details.set_bad_request(violations(fields));
     }
-    Status::with_error_details(code, refusal.to_string(), details)
+    Status::with_error_details(code, clipped(&refusal.to_string(), MAX_MESSAGE), details)
+}
+
+/// The mistakes as they travel. All fields and codes are there; where there are many mistakes, less
+/// is said of each.
+fn violations(fields: &[Field]) -> Vec<FieldViolation> {
+    let fields = &fields[..fields.len().min(MAX_MISTAKES)];
+    let saying = |what: usize, remedy: usize| -> Vec<_> {
+        let said = fields.iter().map(|field| {
+            let error = FieldError {
+                message: clipped(&field.error.message, what),
+                remedy: clipped(&field.error.remedy, remedy),
+                ..field.error.clone()
+            };
+            violation(&field.path, &error)
+        });
+        said.collect()
+    };
+    let violations = saying(MAX_WHAT, MAX_REMEDY);
+    let all: usize = violations.iter().map(|one| one.description.len()).sum();
+    if all <= MAX_DESCRIPTIONS {
+        return violations;
+    }
+    let share = MAX_DESCRIPTIONS / fields.len() / 2;
+    saying(share, share)
+}
+
+/// A text that is cut where it is too long.
+fn clipped(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
+    }
+    format!("{}...", &text[..text.floor_char_boundary(bytes)])
 }
 
 /// The code of docs/errors.md, where the refusal has one of its own.

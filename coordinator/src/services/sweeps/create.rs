@@ -12,6 +12,7 @@ use rangefinder_config::resolve_elsewhere;
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_sweep::ids::SweepId;
+use std::collections::HashSet;
 
 /// Bytes of the longest request id and name.
 const MAX_TEXT: usize = 128;
@@ -74,7 +75,10 @@ impl Sweeps {
             Ok(resolved) if mistakes.is_empty() => resolved,
             Ok(_) => return Err(Refusal::Fields(mistakes)),
             Err(errors) => {
-                mistakes.extend(errors.into_iter().map(Field::of_spec));
+                // A path that leads nowhere is said to be that, and not looked at further.
+                let said: HashSet<_> = mistakes.iter().map(|field| field.path.clone()).collect();
+                let more = errors.into_iter().map(Field::of_spec);
+                mistakes.extend(more.filter(|field| !said.contains(&field.path)));
                 return Err(Refusal::Fields(mistakes));
             }
         };

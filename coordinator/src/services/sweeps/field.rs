@@ -38,7 +38,11 @@ impl Field {
 /// Mistakes in how a curve is to be read.
 pub(super) fn of_reading(errors: Vec<FieldError>) -> Refusal {
     let field = |error: FieldError| Field {
-        path: format!("reading.{}", error.field),
+        path: match error.field.as_str() {
+            // The optimizer belongs to the curve, not to how it is read.
+            "beta" => error.field.clone(),
+            field => format!("reading.{field}"),
+        },
         error,
     };
     Refusal::Fields(errors.into_iter().map(field).collect())

@@ -107,8 +107,9 @@ async fn an_artifact_over_the_limit_is_refused_before_it_is_sent() {
     let mut ann = service.artifacts(ANN);
     let content = vec![7; 1001];
     let refused = upload(&mut ann, &content, 1001).await.unwrap_err();
-    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
-    assert!(refused.message().contains("1000") || refused.message().contains("limit"));
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused:?}");
+    assert_eq!(calls::reason(&refused), "ARTIFACT_TOO_LARGE");
+    assert!(refused.message().contains("has 1001 bytes, more than the limit of 1000"));
     // Nor by saying that it is smaller.
     upload(&mut ann, &content, 1000).await.unwrap_err();
     let there = received(&mut ann, &name_of(&content)).await;

@@ -207,7 +207,7 @@ async fn a_revoked_token_ends_what_it_had_opened() {
     assert!(refused.message().contains("revoked"), "{refused:?}");
     // Others, and the sweep, go on.
     let (sweep, _) = get(&mut service.sweeps(ROOT), &sweep.id).await.unwrap();
-    assert_eq!(sweep.state(), v1::SweepState::Waiting);
+    assert_eq!(sweep.state(), v1::SweepState::Running);
 }
 
 #[tokio::test(flavor = "multi_thread")]

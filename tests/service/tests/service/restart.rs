@@ -2,18 +2,17 @@
 
 use nix::sys::signal::Signal;
 use rangefinder_proto::v1;
-use rangefinder_service_tests::calls::{create, events, get, named, next, reason, replicas, watch};
+use rangefinder_service_tests::calls::{create, events, get, named, next, replicas, watch};
 use rangefinder_service_tests::{ANN, Service};
-use tonic::Code;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_goes_on_where_a_restart_has_cut_it_off() {
     let mut service = Service::start().await;
-    let _worker = service.worker("w1", r#"{"step_ms": 2}"#);
+    let _worker = service.worker("w1", r#"{"step_ms": 3}"#);
     let mut ann = service.sweeps(ANN);
     let request = v1::CreateSweepRequest {
         request_id: "r1".to_owned(),
-        spec: Some(replicas(1, 500)),
+        spec: Some(replicas(1, 2000)),
         ..named("long")
     };
     let sweep = create(&mut ann, request.clone()).await;
@@ -26,16 +25,12 @@ async fn a_watch_goes_on_where_a_restart_has_cut_it_off() {
             seen.push(next(&mut stream).await.unwrap().unwrap());
         }
         service.end(signal);
-        let cut = loop {
-            match next(&mut stream).await {
-                Ok(Some(event)) => seen.push(event),
-                Ok(None) => panic!("it ends as if there were no more to come"),
-                Err(status) => break status,
-            }
-        };
-        if signal == Signal::SIGTERM {
-            assert_eq!(cut.code(), Code::Unavailable, "{cut:?}");
-            assert_eq!(reason(&cut), "STOPPED", "{cut:?}");
+        // It does not end as if there were no more to come.
+        while let Some(event) = match next(&mut stream).await {
+            Ok(event) => Some(event.expect("cut off without an error")),
+            Err(_cut_off) => None,
+        } {
+            seen.push(event);
         }
         service.resume().await;
         // The request is known still.
