@@ -16,6 +16,8 @@ from loop import Loop, pb, services, sorted_out
 HOPELESS = {grpc.StatusCode[name] for name in (
     "UNAUTHENTICATED", "PERMISSION_DENIED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "UNIMPLEMENTED",
     "ALREADY_EXISTS")}
+# Whether a coordinator on this machine has started it, and standard input ends with that.
+WATCHED = os.environ.get("RANGEFINDER_WATCH_STDIN") == "1"
 CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0),
            ("grpc.max_receive_message_length", -1), ("grpc.keepalive_time_ms", 10_000)]
 
@@ -118,7 +120,7 @@ class Session:
             return None
         if now >= self.beat_at:
             self.beat_at = now + self.pace * random.uniform(0.8, 1)
-            return "heartbeat", pb.Heartbeat(leases=self.held())
+            return "heartbeat", pb.Heartbeat(leases=self.held(), leaving=self.leave_at < math.inf)
         for token, lease in self.leases.items():
             if now >= lease.resend_at:
                 lease.go_back()
@@ -149,7 +151,8 @@ class Session:
     def leave(self, *_):
         """Finish the task at hand in time, hand back the rest; a signal or Drain."""
         with self.changed:
-            self.leave_at = min(self.leave_at, time.monotonic() + float(self.env.get("RANGEFINDER_DRAIN_SECONDS", 20)))
+            self.leave_at = min(self.leave_at, time.monotonic() + float(self.env.get("RANGEFINDER_DRAIN_SECONDS", 60)))
+            self.beat_at = 0  # The coordinator hears of it at once.
             self.hand_back([one for token, one in self.leases.items() if token != self.busy], "the worker is leaving")
 
     def forget(self, token):
@@ -196,6 +199,15 @@ class Session:
                 self.leave()
             self.changed.notify_all()
 
+    def channel(self):
+        """A connection; certificates are read anew for each."""
+        scheme, _, address = self.address.rpartition("://")
+        if scheme != "https":
+            return grpc.insecure_channel(address, CHANNEL)
+        files = [self.env.get(f"RANGEFINDER_{name}_FILE") for name in ("CA", "KEY", "CERT")]
+        certificates = [open(file, "rb").read() if file else None for file in files]
+        return grpc.secure_channel(address, grpc.ssl_channel_credentials(*certificates), CHANNEL)
+
     def run(self):
         """Connects, again and again, until told to leave. Returns the exit code and the last words."""
         threading.Thread(target=self.train, daemon=True).start()
@@ -206,8 +218,9 @@ class Session:
                 hello = pb.Hello(
                     worker_id=self.env.get("RANGEFINDER_WORKER_ID") or f"{os.uname().nodename}-{os.getpid()}",
                     incarnation=self.incarnation, protocol_version=1, device=self.device, leases=self.held(),
+                    leaving=self.leave_at < math.inf,
                     versions={"torch": torch.__version__, "python": sys.version.split()[0]})
-            with grpc.insecure_channel(address.removeprefix("http://"), CHANNEL) as channel:
+            with self.channel() as channel:
                 self.call = services.WorkerServiceStub(channel).Connect(
                     self.outgoing(hello), metadata=[("authorization", f"Bearer {self.credential}")])
                 try:
@@ -224,7 +237,8 @@ class Session:
                 silence = now - self.heard
                 if self.over or now > self.leave_at:
                     return 0, ""
-                patience = float(self.env.get("RANGEFINDER_RECONNECT_SECONDS", 60))
+                patience = self.env.get("RANGEFINDER_RECONNECT_SECONDS", "60" if WATCHED else "forever")
+                patience = math.inf if patience == "forever" else float(patience)
                 if silence > max(patience, self.life if self.leases else 0):
                     return 1, f"no coordinator answered at {address} for {silence:.0f} s: {cause}"
                 for token in list(self.leases) if silence > self.life else []:
@@ -240,7 +254,7 @@ def main():
         end(2, f"the environment does not say how to join ({error}): see docs/workers.md")
     signal.signal(signal.SIGTERM, session.leave)
     signal.signal(signal.SIGINT, session.leave)
-    if os.environ.get("RANGEFINDER_WATCH_STDIN") == "1":  # Not by sys.stdin: a DataLoader's processes need its lock.
+    if WATCHED:  # Not by sys.stdin: a DataLoader's processes need its lock.
         threading.Thread(target=lambda: (open(0, "rb", 0).readall(), end(0)), daemon=True).start()
     end(*session.run())
 

@@ -292,16 +292,17 @@ impl Core {
     /// A message to a worker, over the stream that it has now.
     fn order(&self, worker: WorkerId, command: Command) -> Option<Effect> {
         let link = self.peers.link(&worker)?;
-        let trainer = match &command {
+        let known = match &command {
             Command::Describe { sweep, .. }
             | Command::Probe { sweep, .. }
-            | Command::Assign { sweep, .. } => self.sweeps.get(sweep),
+            | Command::Assign { sweep, .. } => self.sweeps.get_key_value(sweep),
             Command::Ack { .. } | Command::Stop { .. } | Command::Desired(_) | Command::Drain => {
                 None
             }
         };
-        let trainer = trainer.map(|sweep| &sweep.creation.trainer);
-        let message = Box::new(wire::command(command, trainer));
+        let trainer = known.map(|(_, sweep)| &sweep.creation.trainer);
+        let trace = known.and_then(|(id, sweep)| Some(sweep.creation.traceparent?.child(&id.0)));
+        let message = Box::new(wire::command(command, trainer, trace));
         Some(Effect::Send {
             worker,
             link,

@@ -1,3 +1,11 @@
+//! The engine as its handle shows it.
+//!
+//! - `durable`, `full_disk`: what it keeps in a store. `stored`: what they share.
+
+mod durable;
+mod full_disk;
+mod stored;
+
 use super::*;
 use crate::wire::Hello;
 use rangefinder_proto::v1;

@@ -5,7 +5,7 @@ use rangefinder_config::{AnswerSettings, Resolved, memory, reading};
 use rangefinder_proto::v1;
 use rangefinder_sweep::event::FieldError;
 use rangefinder_sweep::state::SweepRequest;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 
 /// Version of the record.
@@ -51,7 +51,11 @@ pub struct OneShot {
     /// The file of hyperparameters.
     pub hparams: Option<PathBuf>,
     /// Its field: absent: none is to be written; null: found by its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub auto_lr_find: Option<Option<String>>,
 }
 
@@ -110,6 +114,13 @@ impl Creation {
     }
 }
 
+/// What is there, null or not: of itself, null would count as absent.
+fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
 /// A message of the wire within JSON: its bytes in base64.
 mod encoded {
     use super::v1;
@@ -131,5 +142,25 @@ mod encoded {
         let text = String::deserialize(deserializer)?;
         let bytes = STANDARD.decode(text).map_err(de::Error::custom)?;
         v1::TrainerSpec::decode(bytes.as_slice()).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_command_was_called_comes_back_as_it_was() {
+        for auto_lr_find in [None, Some(None), Some(Some("model.lr".to_owned()))] {
+            let called = OneShot {
+                worker_command: vec!["python".to_owned(), "worker.py".to_owned()],
+                worker_program: Some("worker".into()),
+                out: Some("out".into()),
+                hparams: Some("hparams.yaml".into()),
+                auto_lr_find,
+            };
+            let json = serde_json::to_string(&called).unwrap();
+            assert_eq!(serde_json::from_str::<OneShot>(&json).unwrap(), called);
+        }
     }
 }

@@ -69,6 +69,11 @@ impl Parts {
         let (listener, tokens, workers) = started;
         let (engine, handle, notices) = open(options.engine.clone(), folder).await?;
         let engine = Part::start(|stop| engine.run(stop));
+        // Workers of a command that was interrupted ended with it.
+        for worker in handle.workers().await? {
+            let cause = "it ended with the command that was interrupted".to_owned();
+            handle.worker_gone(worker.worker, cause).await?;
+        }
         let server = Server {
             engine: handle.clone(),
             tokens,

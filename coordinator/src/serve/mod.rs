@@ -308,10 +308,9 @@ async fn reload(tokens: TokenSource, acceptor: Acceptor) {
     };
     while hangups.recv().await.is_some() {
         systemd::reloading();
-        for (what, reloaded) in [("tokens", tokens.reload()), ("certificates", acceptor.reload())] {
-            match reloaded {
-                Ok(()) => tracing::info!("{what} were read again"),
-                Err(error) => tracing::warn!(code = %error.code(), "{what} not read: {error}"),
+        for reloaded in [tokens.reload(), acceptor.reload()] {
+            if let Err(error) = reloaded {
+                tracing::warn!(code = %error.code(), "not reloaded: {error}");
             }
         }
         for notice in acceptor.notices() {

@@ -1,5 +1,6 @@
 //! What the coordinator sends.
 
+use crate::observe::TraceParent;
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::connect_response::Message;
 use rangefinder_sweep::state::{Command, Halt, Options};
@@ -19,15 +20,21 @@ pub fn drain() -> v1::ConnectResponse {
     response(Message::Drain(v1::Drain {}))
 }
 
-/// A command of the state machine; `trainer` is that of the sweep that it belongs to, which
-/// commands without a sweep do not read.
+/// A command of the state machine; `trainer` is that of the sweep that it belongs to, and `trace` the
+/// span of that sweep, which commands without a sweep do not read.
 #[must_use]
-pub fn command(command: Command, trainer: Option<&v1::TrainerSpec>) -> v1::ConnectResponse {
+pub fn command(
+    command: Command,
+    trainer: Option<&v1::TrainerSpec>,
+    trace: Option<TraceParent>,
+) -> v1::ConnectResponse {
     let trainer = || trainer.cloned();
+    let traceparent = |token| trace.map(|sweep| sweep.attempt(token).to_string()).unwrap_or_default();
     response(match command {
         Command::Describe { sweep: _, token } => Message::Describe(v1::Describe {
             lease_token: token.0,
             trainer: trainer(),
+            traceparent: traceparent(token),
         }),
         Command::Probe {
             sweep: _,
@@ -37,6 +44,7 @@ pub fn command(command: Command, trainer: Option<&v1::TrainerSpec>) -> v1::Conne
             lease_token: token.0,
             trainer: trainer(),
             steps,
+            traceparent: traceparent(token),
         }),
         Command::Assign {
             sweep,
@@ -59,6 +67,7 @@ pub fn command(command: Command, trainer: Option<&v1::TrainerSpec>) -> v1::Conne
                 world_size: 1,
                 rendezvous: String::new(),
             }),
+            traceparent: traceparent(token),
         }),
         Command::Ack {
             token,

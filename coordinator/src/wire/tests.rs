@@ -1,4 +1,5 @@
 use super::*;
+use crate::observe::TraceParent;
 use proptest::prelude::*;
 use prost::Message as _;
 use rangefinder_errors::Code;
@@ -264,6 +265,7 @@ fn an_assignment_carries_the_task_its_rates_and_its_trainer() {
         batch_size: 64,
         ..v1::TrainerSpec::default()
     };
+    let trace = TraceParent::random().unwrap();
     let sent = command(
         Command::Assign {
             sweep: SweepId("s".to_owned()),
@@ -279,6 +281,7 @@ fn an_assignment_carries_the_task_its_rates_and_its_trainer() {
             learning_rates: vec![0.5; 12],
         },
         Some(&trainer),
+        Some(trace),
     );
     let Some(v1::connect_response::Message::Assign(assign)) = sent.message else {
         panic!("expected an assignment");
@@ -295,6 +298,9 @@ fn an_assignment_carries_the_task_its_rates_and_its_trainer() {
     assert_eq!(assign.stage(), v1::Stage::RangeTest);
     assert_eq!(assign.trainer, Some(trainer));
     assert_eq!(assign.group.map(|group| group.world_size), Some(1));
+    let attempt = TraceParent::parse(&assign.traceparent).unwrap();
+    assert_eq!(attempt, trace.attempt(LeaseToken(9)));
+    assert_eq!(attempt.trace_id(), trace.trace_id());
 }
 
 /// Any message of any kind, its numbers anywhere in their types.

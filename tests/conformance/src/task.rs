@@ -23,6 +23,7 @@ pub(crate) fn task(lease_token: u64, spec: v1::TrainerSpec, first: u64, end: u64
             world_size: 1,
             rendezvous: String::new(),
         }),
+        traceparent: String::new(),
     }
 }
 

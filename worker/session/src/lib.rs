@@ -23,6 +23,7 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod ledger;
+mod lines;
 mod link;
 mod machine;
 mod mailbox;

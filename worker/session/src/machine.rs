@@ -6,6 +6,7 @@
 
 use crate::error::{End, Error};
 use crate::ledger::Ledger;
+use crate::lines;
 use crate::mailbox::{Ended, Report};
 use crate::options::{Options, Timing};
 use crate::pace::{Backoff, Jitter};
@@ -16,8 +17,9 @@ use crate::work::{self, Job, Outcome, worker_failure};
 use rangefinder_proto::v1;
 use rangefinder_proto::v1::connect_request::Message as Outgoing;
 use rangefinder_proto::v1::connect_response::Message as Incoming;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
+use tracing::Span;
 
 /// Leases ended on this connection that are remembered, so that a late message revives none.
 const REMEMBERED: usize = 1024;
@@ -45,6 +47,8 @@ pub(crate) struct Machine {
     ended: VecDeque<u64>,
     running: Option<Running>,
     queue: VecDeque<(u64, Job)>,
+    /// What log lines say of the work under each lease.
+    about: HashMap<u64, Span>,
     leaving: Option<Leaving>,
     over: bool,
     /// The latest time seen.
@@ -79,6 +83,7 @@ impl Machine {
             ended: VecDeque::new(),
             running: None,
             queue: VecDeque::new(),
+            about: HashMap::new(),
             leaving: None,
             over: false,
             now: Duration::ZERO,
@@ -117,9 +122,6 @@ impl Machine {
         }
         if !matches!(self.phase, Phase::Connected(_)) {
             deadline = deadline.min(self.gives_up_at());
-            if !self.ledger.is_empty() {
-                deadline = deadline.min(self.last_contact + self.lease);
-            }
         }
         if let Some(at) = self.stuck_at() {
             deadline = deadline.min(at);
@@ -161,6 +163,11 @@ impl Machine {
         })
     }
 
+    /// What log lines say of the work under a lease.
+    pub(crate) fn about(&self, token: u64) -> Span {
+        self.about.get(&token).cloned().unwrap_or(Span::none())
+    }
+
     /// What must always hold of the ledger; the text says what does not.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -179,13 +186,16 @@ impl Machine {
             // Nothing is meant for this worker before it was greeted.
             _ if !connected => return,
             Some(Incoming::Describe(message)) => {
-                self.on_job(message.lease_token, work::describe(message));
+                let about = lines::about(message.lease_token, None, &message.traceparent);
+                self.on_job(message.lease_token, about, work::describe(message));
             }
             Some(Incoming::Probe(message)) => {
-                self.on_job(message.lease_token, work::probe(message));
+                let about = lines::about(message.lease_token, None, &message.traceparent);
+                self.on_job(message.lease_token, about, work::probe(message));
             }
             Some(Incoming::Assign(message)) => {
-                self.on_job(message.lease_token, work::assign(message));
+                let about = lines::about_task(&message);
+                self.on_job(message.lease_token, about, work::assign(message));
             }
             Some(Incoming::Ack(ack)) => {
                 let resend = self.resend();
@@ -225,10 +235,11 @@ impl Machine {
         }
     }
 
-    fn on_job(&mut self, token: u64, job: Result<Job, Failure>) {
+    fn on_job(&mut self, token: u64, about: Span, job: Result<Job, Failure>) {
         if self.ledger.holds(token) || self.ended.contains(&token) {
             return;
         }
+        lines::taken(&about, &job);
         let steps = job.as_ref().map(Job::steps).unwrap_or_default();
         let refusal = if self.leaving.is_some() {
             Some("the worker is leaving".to_owned())
@@ -245,7 +256,10 @@ impl Machine {
         self.ledger.grant(token, steps);
         match (refusal, job) {
             (Some(reason), _) => self.ledger.hand_back(token, reason),
-            (None, Ok(job)) => self.queue.push_back((token, job)),
+            (None, Ok(job)) => {
+                self.about.insert(token, about);
+                self.queue.push_back((token, job));
+            }
             (None, Err(failure)) => self.ledger.end(token, Outcome::Failed(failure)),
         }
     }
@@ -290,6 +304,7 @@ impl Machine {
         match ended {
             Some(Ended::With(outcome)) if wanted => {
                 let outcome = self.ledger.checked(token, outcome);
+                lines::done(&self.about(token), &outcome);
                 self.ledger.end(token, outcome);
                 self.running = None;
             }
@@ -351,14 +366,6 @@ impl Machine {
         if matches!(self.phase, Phase::Connected(_)) {
             return;
         }
-        if !self.ledger.is_empty() && now >= self.last_contact + self.lease {
-            tracing::warn!(
-                "no word from the coordinator for as long as a lease lives: dropped all"
-            );
-            for token in self.ledger.tokens() {
-                self.forget(token, actions);
-            }
-        }
         if now >= self.gives_up_at() {
             let error = Error::Unreachable {
                 coordinator: self.coordinator.clone(),
@@ -417,6 +424,7 @@ impl Machine {
     /// Drops a lease and whatever is done about it.
     fn forget(&mut self, token: u64, actions: &mut Vec<Action>) {
         self.ledger.remove(token);
+        self.about.remove(&token);
         self.queue.retain(|(queued, _)| *queued != token);
         self.abort(token, actions);
         if self.ended.len() == REMEMBERED {
@@ -441,7 +449,9 @@ impl Machine {
     }
 
     /// When a session without a connection ends: it looks for its coordinator as long as a lease
-    /// could be valid, and at least for the time that it was given.
+    /// could be valid, and at least for the time that it was given. Until then it keeps what it
+    /// holds: a coordinator that was away itself gives every lease its life again when it is back,
+    /// and one that has given the work to another says so.
     fn gives_up_at(&self) -> Duration {
         let patience = if self.ledger.is_empty() {
             self.timing.reconnect

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument as _, Span};
 
 /// As the main thread's: libtorch is used to it.
 const STACK_BYTES: usize = 8 << 20;
@@ -34,6 +35,8 @@ pub(crate) struct Runner {
 
 struct Order {
     job: Job,
+    /// What log lines say of it.
+    about: Span,
     abort: CancellationToken,
     /// Keeps the files of the job from being removed, until the next one is there: often it has the
     /// same.
@@ -58,7 +61,9 @@ impl Runner {
                 for order in orders {
                     let before = std::mem::replace(&mut files, order.files);
                     drop(before);
-                    theirs.end(run(&mut trainer, order.job, &order.abort, &theirs));
+                    let Order { job, about, abort, .. } = order;
+                    let ended = about.in_scope(|| run(&mut trainer, job, &abort, &theirs));
+                    theirs.end(ended);
                 }
                 drop(trainer);
                 drop(files);
@@ -79,13 +84,14 @@ impl Runner {
     }
 
     /// Begins a job; `false` when the thread is gone. The one before must have ended.
-    pub(crate) fn run(&mut self, token: u64, job: Job) -> bool {
+    pub(crate) fn run(&mut self, token: u64, about: Span, job: Job) -> bool {
         self.mailbox.begin(token);
         self.abort = CancellationToken::new();
         let abort = self.abort.clone();
         if self.library.is_ready(&job) {
             let order = Order {
                 job,
+                about,
                 abort,
                 files: Vec::new(),
             };
@@ -94,11 +100,12 @@ impl Runner {
         let preparing = prepare(
             self.library.clone(),
             job,
+            about.clone(),
             abort,
             Arc::clone(&self.mailbox),
             self.jobs.clone(),
         );
-        self.preparing = Some(AbortOnDropHandle::new(tokio::spawn(preparing)));
+        self.preparing = Some(AbortOnDropHandle::new(tokio::spawn(preparing.instrument(about))));
         true
     }
 
@@ -124,6 +131,7 @@ impl Runner {
 async fn prepare(
     library: Library,
     job: Job,
+    about: Span,
     abort: CancellationToken,
     mailbox: Arc<Mailbox>,
     jobs: mpsc::Sender<Order>,
@@ -136,7 +144,7 @@ async fn prepare(
         prepared = prepared => prepared,
     };
     let failure = match prepared {
-        Ok((job, files)) => match jobs.send(Order { job, abort, files }) {
+        Ok((job, files)) => match jobs.send(Order { job, about, abort, files }) {
             Ok(()) => return,
             Err(_) => worker_failure("the trainer's thread is gone"),
         },

@@ -147,7 +147,8 @@ impl Shell {
                 Action::Dial(hello) => self.link = Some(Link::dial(&self.options, *hello)),
                 Action::HangUp => self.link = None,
                 Action::Run(token, job) => {
-                    if !self.runner.run(token, job) {
+                    let about = self.machine.about(token);
+                    if !self.runner.run(token, about, job) {
                         return Some(Err(Error::TrainerGone));
                     }
                 }

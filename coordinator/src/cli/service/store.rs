@@ -36,7 +36,8 @@ pub(super) fn retention(keep_days: Option<u32>, keep_sweeps: Option<u64>) -> Ret
 
 fn checked(folder: &Path) -> Result<u8, Trouble> {
     let checked = check(folder).map_err(|error| Trouble::of(&error))?;
-    let found = format!("{} sweeps, {} events", checked.sweeps, checked.events);
+    let sweeps = several(checked.sweeps, "sweep");
+    let found = format!("{sweeps}, {}", several(checked.events, "event"));
     if checked.problems.is_empty() {
         print(&format!("{found}: all as it was written"))?;
         return Ok(exit::OK);
@@ -55,8 +56,9 @@ fn exported(folder: &Path) -> Result<u8, Trouble> {
         return Err(Trouble::new(exit::FAILED, Code::Stdout, text));
     }
     terminal::say(&format!(
-        "{} sweeps and {} events exported\n",
-        exported.sweeps, exported.events
+        "{} and {} exported\n",
+        several(exported.sweeps, "sweep"),
+        several(exported.events, "event")
     ));
     if exported.problems.is_empty() {
         return Ok(exit::OK);
@@ -66,9 +68,9 @@ fn exported(folder: &Path) -> Result<u8, Trouble> {
 
 fn damage(folder: &Path, problems: &[Problem]) -> Trouble {
     let mut text = format!(
-        "{} is damaged in {} places",
+        "{} is damaged in {}",
         folder.display(),
-        problems.len()
+        several(problems.len() as u64, "place")
     );
     for problem in problems.iter().take(LISTED) {
         text.push_str(&format!("\n  {problem}"));
@@ -83,12 +85,18 @@ fn damage(folder: &Path, problems: &[Problem]) -> Trouble {
     Trouble::new(exit::FAILED, Code::StoreDamaged, text)
 }
 
+/// A number of things.
+fn several(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 fn compacted(folder: &Path, retention: &Retention) -> Result<u8, Trouble> {
     let now = jiff::Timestamp::now().as_millisecond();
     let compacted = compact(folder, retention, now).map_err(|error| Trouble::of(&error))?;
     print(&format!(
-        "{} sweeps deleted; {} before, {} after",
-        compacted.deleted,
+        "{} deleted; {} before, {} after",
+        several(compacted.deleted, "sweep"),
         rangefinder_report::bytes(compacted.bytes_before),
         rangefinder_report::bytes(compacted.bytes_after)
     ))?;

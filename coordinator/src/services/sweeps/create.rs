@@ -16,6 +16,8 @@ use std::collections::HashSet;
 
 /// Bytes of the longest request id and name.
 const MAX_TEXT: usize = 128;
+/// Most steps of a sweep: the time to read its curve goes by their square.
+const MAX_STEPS: u32 = 100_000;
 /// Highest priority, and lowest below zero.
 const MAX_PRIORITY: i32 = 100;
 
@@ -133,6 +135,15 @@ fn mistakes_of(request: &v1::CreateSweepRequest) -> Vec<Field> {
                 request.priority
             ),
             "leave it at 0 unless the sweep is more urgent than others",
+        ));
+    }
+    let steps = request.spec.as_ref().and_then(|spec| spec.num_training);
+    if let Some(steps) = steps.filter(|steps| *steps > MAX_STEPS) {
+        mistakes.push(Field::new(
+            "spec.num_training",
+            Code::OutOfRange,
+            format!("{steps} is out of range; a service takes at most {MAX_STEPS}"),
+            "use 200 to 500, which are best",
         ));
     }
     mistakes

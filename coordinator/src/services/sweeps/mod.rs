@@ -39,6 +39,7 @@ pub struct Sweeps {
     roots: Roots,
     artifacts: ArtifactStore,
     pins: Pins,
+    readers: read::Readers,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -59,6 +60,7 @@ impl Sweeps {
             roots,
             artifacts,
             pins,
+            readers: read::Readers::default(),
         }
     }
 
@@ -196,7 +198,7 @@ impl v1::sweep_service_server::SweepService for Sweeps {
         caller
             .may_ever(Operation::AnalyzeCurve)
             .map_err(Refusal::from)?;
-        let answer = Some(read::analyze(request.into_inner()).await?);
+        let answer = Some(read::analyze(&self.readers, request.into_inner()).await?);
         Ok(Response::new(v1::AnalyzeCurveResponse { answer }))
     }
 

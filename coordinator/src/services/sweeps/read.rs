@@ -11,12 +11,41 @@ use rangefinder_config::reading;
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_sweep::suggest::{SmoothedRequest, suggest_smoothed};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Most points of a curve that is analyzed, over all replicas.
-const MAX_POINTS: usize = 1_000_000;
-/// Curves that are read at a time.
-static READING: Semaphore = Semaphore::const_new(4);
+/// Most points of a curve that is analyzed, over all replicas: the time goes by their square, and a
+/// curve of so many takes seconds.
+const MAX_POINTS: usize = 100_000;
+
+/// Curves that are read at a time; others wait, so that reading them leaves the engine its core.
+const AT_A_TIME: usize = 1;
+
+/// Reads curves on a thread of its own, one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Readers(Arc<Semaphore>);
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_A_TIME)))
+    }
+}
+
+impl Readers {
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        // Never closed; a caller who leaves gives up the place only when the reading is done.
+        let place = Arc::clone(&self.0).acquire_owned().await;
+        let reading = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            read()
+        });
+        let read = reading.await;
+        read.map_err(|error| engine::Error::Defect(error.to_string()).into())
+    }
+}
 
 impl Sweeps {
     pub(super) async fn read_again(
@@ -49,7 +78,7 @@ impl Sweeps {
         let described = document.described.as_ref().and_then(|told| told.beta);
         let beta = rangefinder_config::memory(&document.spec).or(described);
         let settings = reading(&spec, beta).map_err(of_reading)?;
-        let answer = blocking(move || {
+        let answer = self.readers.read(move || {
             let losses: Vec<_> = document
                 .replicas
                 .iter()
@@ -61,19 +90,11 @@ impl Sweeps {
     }
 }
 
-/// Does what takes long on a thread of its own, a few at a time: the store is read on threads of the
-/// same kind, and workers are not to be held up.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Refusal> {
-    let _turn = READING.acquire().await;
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| engine::Error::Defect(error.to_string()).into())
-}
-
 /// Reads a learning rate off a curve that comes with the call.
-pub(super) async fn analyze(request: v1::AnalyzeCurveRequest) -> Result<v1::CurveAnswer, Refusal> {
+pub(super) async fn analyze(
+    readers: &Readers,
+    request: v1::AnalyzeCurveRequest,
+) -> Result<v1::CurveAnswer, Refusal> {
     let mistake = |path: &str, code, message: String, remedy: &str| {
         Refusal::Fields(vec![Field::new(path, code, message, remedy)])
     };
@@ -149,7 +170,9 @@ pub(super) async fn analyze(request: v1::AnalyzeCurveRequest) -> Result<v1::Curv
     };
     let settings = reading(&spec, request.beta).map_err(of_reading)?;
     if !request.smoothed {
-        let answer = blocking(move || read(&settings, &rates, &replicas)).await?;
+        let answer = readers
+            .read(move || read(&settings, &rates, &replicas))
+            .await?;
         return Ok(wire::answer(&answer));
     }
     let [smoothed] = replicas.as_slice() else {

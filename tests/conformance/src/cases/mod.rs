@@ -146,6 +146,7 @@ async fn describe(
     let order = v1::Describe {
         lease_token,
         trainer,
+        traceparent: String::new(),
     };
     connection.send(ToWorker::Describe(order)).await?;
     match connection.report().await? {

@@ -18,6 +18,7 @@ pub(super) async fn a_user_error_comes_back_with_its_field_and_a_remedy(
     let order = v1::Describe {
         lease_token: 1,
         trainer,
+        traceparent: String::new(),
     };
     connection.send(ToWorker::Describe(order)).await?;
     let failure = failed(connection.report().await?, 1)?;
@@ -42,6 +43,7 @@ pub(super) async fn running_out_of_memory_is_a_kind_of_its_own_and_names_the_bat
     let order = v1::Describe {
         lease_token: 1,
         trainer: trainer.clone(),
+        traceparent: String::new(),
     };
     connection.send(ToWorker::Describe(order)).await?;
     let failure = match connection.report().await? {
@@ -51,6 +53,7 @@ pub(super) async fn running_out_of_memory_is_a_kind_of_its_own_and_names_the_bat
                 lease_token: 2,
                 trainer,
                 steps: 2,
+                traceparent: String::new(),
             };
             connection.send(ToWorker::Probe(order)).await?;
             failed(connection.report().await?, 2)?

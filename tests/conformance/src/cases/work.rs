@@ -46,6 +46,7 @@ pub(super) async fn probe_measures_the_gradient_and_the_time_of_a_step(
         lease_token,
         trainer,
         steps,
+        traceparent: String::new(),
     };
     connection.send(ToWorker::Probe(order)).await?;
     match connection.report().await? {

@@ -85,6 +85,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         Message::Describe(v1::Describe {
             lease_token: 1,
             trainer: trainer(),
+            traceparent: String::new(),
         }),
     );
     input.byte(moves::TRAIN);
@@ -103,6 +104,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
             lease_token: 2,
             trainer: trainer(),
             steps: 4,
+            traceparent: String::new(),
         }),
     );
     hear(
@@ -131,6 +133,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
                 world_size: 1,
                 rendezvous: String::new(),
             }),
+            traceparent: String::new(),
         }),
     );
     input.byte(much(moves::TRAIN, 6));

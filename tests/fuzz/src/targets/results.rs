@@ -1,10 +1,12 @@
-//! sweep.json, curves from elsewhere, the log of a sweep.
+//! sweep.json, curves from elsewhere, the log of a sweep and what a restart makes of it.
 
-use super::File;
+use super::{File, worker_messages};
 use rangefinder_coordinator::cli;
 use rangefinder_report::document::parse;
 use rangefinder_report::{SweepDocument, plot, terminal};
 use rangefinder_sweep::event::SweepEvent;
+use rangefinder_sweep::ids::LeaseToken;
+use rangefinder_sweep::state::{Event, Logged, Options, State, Time};
 
 /// Columns of the terminal.
 const WIDTH: usize = 80;
@@ -53,5 +55,50 @@ pub(super) fn events(input: &[u8]) -> bool {
         let again = serde_json::to_string(&read).expect("an event as JSON");
         assert_eq!(again, written);
     }
+    for shape in 0..worker_messages::SHAPES {
+        rebuilt(&events, shape);
+    }
     true
+}
+
+/// A coordinator that starts on such a log, of a sweep of some shape, goes on from it or says what
+/// is wrong; and it makes the same of it twice. Whether it goes on.
+pub(super) fn rebuilt(events: &[SweepEvent], shape: u8) -> bool {
+    let Some(first) = events.first() else {
+        return false;
+    };
+    let sweep = &first.sweep;
+    let rebuild = || {
+        let logged = Logged {
+            sweep: sweep.clone(),
+            request: worker_messages::request(shape),
+            events: events.to_vec(),
+        };
+        State::rebuild(Options::default(), Time(0), LeaseToken(0), [logged])
+    };
+    let (Ok(mut one), Ok(other)) = (rebuild(), rebuild()) else {
+        return false;
+    };
+    let durable = |state: &State| format!("{:?}", state.durable(sweep));
+    assert_eq!(durable(&one), durable(&other));
+    one.apply(one.now().after(1), Event::Tick);
+    assert!(one.result(sweep).is_some());
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_of_a_whole_sweep_is_gone_on_with() {
+        let mut whole = 0;
+        for log in worker_messages::logs() {
+            let lines = log.split(|byte| *byte == b'\n');
+            let events: Vec<SweepEvent> =
+                lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+            whole += u8::from((0..worker_messages::SHAPES).any(|shape| rebuilt(&events, shape)));
+        }
+        assert_eq!(whole, worker_messages::SHAPES);
+    }
 }

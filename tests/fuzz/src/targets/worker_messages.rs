@@ -18,6 +18,8 @@ use rangefinder_sweep::state::{
 };
 
 const STREAMS: usize = 4;
+/// Kinds of sweeps that are made.
+pub(super) const SHAPES: u8 = 8;
 const STEPS: u32 = 40;
 
 /// Moves, by the lowest three bits.
@@ -213,7 +215,7 @@ fn sweep() -> SweepId {
     SweepId("s".to_owned())
 }
 
-fn request(shape: u8) -> SweepRequest {
+pub(super) fn request(shape: u8) -> SweepRequest {
     let split = match shape % 4 {
         0 => Split::Segments,
         1 => Split::Replicas,
@@ -252,13 +254,13 @@ fn request(shape: u8) -> SweepRequest {
 
 /// Sweeps of every shape with two workers that do as they are told, as their coordinator heard them.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    (0..8).map(|shape| faithful(shape).0).collect()
+    (0..SHAPES).map(|shape| faithful(shape).0).collect()
 }
 
 /// The logs of the same sweeps.
 pub(super) fn logs() -> Vec<Vec<u8>> {
     let log = |shape| faithful(shape).1.log.into_bytes();
-    (0..8).map(log).collect()
+    (0..SHAPES).map(log).collect()
 }
 
 /// What the coordinator heard, and what it made of it.

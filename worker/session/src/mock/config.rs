@@ -1,6 +1,7 @@
 //! The script of a mock trainer.
 
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Environment variable with a JSON object of [`Config`]'s keys, which win over the task's own.
 pub const SCRIPT: &str = "RANGEFINDER_MOCK";
@@ -42,6 +43,8 @@ pub struct Config {
     pub out_of_memory: bool,
     /// What goes wrong at which step.
     pub faults: Vec<Fault>,
+    /// Folder of gates, by which a test holds a task at a step: see [`gates`](super::gates).
+    pub gates: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -63,6 +66,7 @@ impl Default for Config {
             mistakes: Vec::new(),
             out_of_memory: false,
             faults: Vec::new(),
+            gates: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::config::{Config, Fault, Misdeed, SCRIPT};
 use super::curve::{self, Beginning};
+use super::gates;
 use crate::trainer::{Failure, StepError, StepLoss, TaskStart, Trainer};
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
@@ -188,6 +189,9 @@ impl Trainer for MockTrainer {
     fn step(&mut self, step: u64, lr: f64, losses: &mut Vec<StepLoss>) -> Result<(), StepError> {
         let fault = self.fault(step);
         let task = self.task.as_mut().ok_or_else(no_task)?;
+        if let Some(folder) = &task.config.gates {
+            gates::pass(folder, task.replica, task.first_step, step);
+        }
         pause(task.config.step_ms);
         match fault {
             Some(Misdeed::Hang) => loop {
@@ -234,7 +238,11 @@ impl Trainer for MockTrainer {
     }
 
     fn stop(&mut self) {
-        self.task = None;
+        if let Some(task) = self.task.take()
+            && let Some(folder) = &task.config.gates
+        {
+            gates::end(folder, task.replica, task.first_step);
+        }
     }
 }
 

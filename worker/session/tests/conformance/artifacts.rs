@@ -132,6 +132,7 @@ impl Joined {
         let describe = v1::Describe {
             lease_token,
             trainer,
+            traceparent: String::new(),
         };
         self.connection.send(ToWorker::Describe(describe)).await;
     }
@@ -193,11 +194,13 @@ async fn every_file_of_an_order_may_be_an_artifact() {
         ToWorker::Describe(v1::Describe {
             lease_token: 1,
             trainer: Some(trainer.clone()),
+            traceparent: String::new(),
         }),
         ToWorker::Probe(v1::Probe {
             lease_token: 2,
             trainer: Some(trainer.clone()),
             steps: 2,
+            traceparent: String::new(),
         }),
         ToWorker::Assign(v1::Assign {
             trainer: Some(trainer),

@@ -300,6 +300,7 @@ pub fn task(lease_token: u64, first: u64, end: u64, script: &str) -> v1::Assign 
         learning_rates: (first..end).map(rate).collect(),
         trainer: Some(spec(script)),
         group: None,
+        traceparent: String::new(),
     }
 }
 

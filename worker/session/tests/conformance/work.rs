@@ -48,6 +48,7 @@ async fn describe_is_answered_under_its_lease() {
     let message = v1::Describe {
         lease_token: 5,
         trainer: Some(spec(r#"{"samples": 100}"#)),
+        traceparent: String::new(),
     };
     connection.send(ToWorker::Describe(message)).await;
     let FromWorker::Described(described) = connection.report().await else {
@@ -65,6 +66,7 @@ async fn a_users_mistakes_come_back_with_their_fields() {
     let message = v1::Describe {
         lease_token: 5,
         trainer: Some(spec(script)),
+        traceparent: String::new(),
     };
     connection.send(ToWorker::Describe(message)).await;
     let failure = failed(connection.report().await);
@@ -80,6 +82,7 @@ async fn probe_is_answered_under_its_lease() {
         lease_token: 6,
         trainer: Some(spec("{}")),
         steps: 4,
+        traceparent: String::new(),
     };
     connection.send(ToWorker::Probe(message)).await;
     let FromWorker::Probed(probed) = connection.report().await else {
@@ -96,6 +99,7 @@ async fn running_out_of_memory_is_a_kind_of_its_own() {
         lease_token: 6,
         trainer: Some(spec(r#"{"out_of_memory": true}"#)),
         steps: 4,
+        traceparent: String::new(),
     };
     connection.send(ToWorker::Probe(message)).await;
     let failure = failed(connection.report().await);
