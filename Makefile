@@ -10,7 +10,11 @@ SWEEP ?=
 # libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
 WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
 
+<<<<<<< HEAD
 .PHONY: help sweep build test chaos test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-trust bench-regret env clean
+=======
+.PHONY: help sweep build test test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-trust bench-regret bench-scale env clean
+>>>>>>> w-load
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -61,6 +65,10 @@ bench-trust: build ## How far interval and verdict can be trusted (10 minutes).
 
 bench-regret: build ## What following each finder costs in training (half an hour).
 	@$(PYTHON) scripts/bench/regret.py
+
+bench-scale: ## How many workers and stored sweeps the service takes (5 minutes, 2 idle cores).
+	@$(CARGO) build --release --locked -p rangefinder-load --bins
+	@target/release/rangefinder-load --folder target
 
 env: ## Prints what cargo needs in the environment: eval "$$(make -s env)"
 	@$(WITH_LIBTORCH) echo "export LIBTORCH='$$LIBTORCH'"

@@ -10,6 +10,7 @@ use super::lease::Lease;
 use super::machine::State;
 use super::message::Command;
 use super::outbox::Outbox;
+use super::sweep::Sweep;
 use super::work::Work;
 use crate::event::{Happening, WorkKind};
 use crate::ids::{LeaseToken, SweepId, WorkerId};
@@ -19,13 +20,24 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Idle workers, the one that spoilt least first.
 type Idle = BTreeSet<(u32, WorkerId)>;
 
-/// A sweep that may get workers.
+/// A sweep with work for workers. There may be a thousand of them, and as many idle workers: what
+/// they are compared by is at hand.
 struct Claim {
     sweep: SweepId,
     priority: i32,
-    owner: String,
+    /// Place of its owner among [`Claims::held`].
+    owner: usize,
+    /// Leases that it holds.
+    leases: u32,
     /// Looked up once it is this one's turn.
     due: Option<VecDeque<WorkKind>>,
+}
+
+/// All of them, oldest first.
+struct Claims {
+    claims: Vec<Claim>,
+    /// Leases that the sweeps of each owner hold together.
+    held: Vec<u32>,
 }
 
 impl State {
@@ -40,8 +52,10 @@ impl State {
         if idle.is_empty() || self.parked || self.suspended {
             return;
         }
-        let mut held = self.leases_by_owner();
-        let mut claims = self.claims();
+        let Claims {
+            mut claims,
+            mut held,
+        } = self.claims();
         while !idle.is_empty()
             && let Some(next) = self.next_claim(&claims, &held)
         {
@@ -54,13 +68,15 @@ impl State {
                 claims.remove(next);
                 continue;
             };
-            let owner = claim.owner.clone();
             let work = self.sweeps.get(&sweep).and_then(|sweep| sweep.work(kind));
             let Some(candidate) = work.and_then(|work| self.candidate(work, &idle)) else {
                 continue;
             };
             idle.remove(&candidate);
-            *held.entry(owner).or_insert(0) += 1;
+            claim.leases += 1;
+            if let Some(held) = held.get_mut(claim.owner) {
+                *held += 1;
+            }
             self.grant_to(&candidate.1, &sweep, kind, out);
         }
     }
@@ -74,38 +90,54 @@ impl State {
         held
     }
 
-    /// The sweeps that have not ended, oldest first.
-    fn claims(&self) -> Vec<Claim> {
-        let active = self.active.iter().filter_map(|id| self.sweeps.get(id));
-        active
-            .map(|sweep| Claim {
-                sweep: sweep.id.clone(),
-                priority: sweep.request.priority,
-                owner: sweep.request.owner.clone(),
-                due: None,
-            })
-            .collect()
+    /// The sweeps that have work which may be granted now.
+    fn claims(&self) -> Claims {
+        let mut claims = Vec::new();
+        let mut held: Vec<u32> = Vec::new();
+        let mut owners = BTreeMap::new();
+        for sweep in self.active.iter().filter_map(|id| self.sweeps.get(id)) {
+            let owner = *owners
+                .entry(sweep.request.owner.as_str())
+                .or_insert_with(|| {
+                    held.push(0);
+                    held.len() - 1
+                });
+            if let Some(held) = held.get_mut(owner) {
+                *held += sweep.leases;
+            }
+            if self.due(sweep).next().is_some() {
+                claims.push(Claim {
+                    sweep: sweep.id.clone(),
+                    priority: sweep.request.priority,
+                    owner,
+                    leases: sweep.leases,
+                    due: None,
+                });
+            }
+        }
+        Claims { claims, held }
     }
 
-    fn next_claim(&self, claims: &[Claim], held: &BTreeMap<String, u32>) -> Option<usize> {
+    fn next_claim(&self, claims: &[Claim], held: &[u32]) -> Option<usize> {
         let most = self.options.max_leases_per_owner.unwrap_or(u32::MAX);
-        let held = |claim: &Claim| held.get(&claim.owner).copied().unwrap_or(0);
-        let leases = |claim: &Claim| self.sweeps.get(&claim.sweep).map(|sweep| sweep.leases);
+        let held = |claim: &Claim| held.get(claim.owner).copied().unwrap_or(0);
         claims
             .iter()
             .enumerate()
             .filter(|(_, claim)| held(claim) < most)
-            .min_by_key(|(_, claim)| (Reverse(claim.priority), held(claim), leases(claim)))
+            .min_by_key(|(_, claim)| (Reverse(claim.priority), held(claim), claim.leases))
             .map(|(index, _)| index)
     }
 
     /// Work of a sweep that may be granted now.
+    fn due<'a>(&'a self, sweep: &'a Sweep) -> impl Iterator<Item = &'a Work> {
+        sweep.waiting().filter(|work| work.not_before <= self.now)
+    }
+
     fn due_work(&self, sweep: &SweepId) -> VecDeque<WorkKind> {
-        let waiting = self.sweeps.get(sweep).into_iter().flat_map(|s| s.waiting());
-        waiting
-            .filter(|work| work.not_before <= self.now)
-            .map(|work| work.kind)
-            .collect()
+        let sweep = self.sweeps.get(sweep);
+        let due = sweep.into_iter().flat_map(|sweep| self.due(sweep));
+        due.map(|work| work.kind).collect()
     }
 
     fn candidate(&self, work: &Work, idle: &Idle) -> Option<(u32, WorkerId)> {
