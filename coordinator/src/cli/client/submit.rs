@@ -94,12 +94,15 @@ async fn create(
     }
     is_asked.set(true);
     let id = request.request_id.clone();
-    client.create_within(request, trace()).await.map_err(|error| {
-        if error.kind == Kind::Away {
-            terminal::complain(&unanswered(&id));
-        }
-        Trouble::service(&error)
-    })
+    client
+        .create_within(request, trace())
+        .await
+        .map_err(|error| {
+            if error.kind == Kind::Away {
+                terminal::complain(&unanswered(&id));
+            }
+            Trouble::service(&error)
+        })
 }
 
 fn interrupted(is_asked: bool, request_id: &str) -> String {
