@@ -10,11 +10,7 @@ SWEEP ?=
 # libtorch is found or fetched by scripts/libtorch.py; torch-sys reads LIBTORCH.
 WITH_LIBTORCH = LIBTORCH="$$($(PYTHON) scripts/libtorch.py)" && export LIBTORCH &&
 
-<<<<<<< HEAD
-.PHONY: help sweep build test chaos test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-trust bench-regret env clean
-=======
-.PHONY: help sweep build test test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-trust bench-regret bench-scale env clean
->>>>>>> w-load
+.PHONY: help sweep build test chaos test-python check deny install uninstall bench bench-orchestration bench-fidelity bench-trust bench-regret bench-scale env clean
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
