@@ -262,6 +262,7 @@ pub(super) fn attempt_outcome(outcome: &AttemptOutcome) -> &'static str {
 }
 
 /// Why an attempt ended so, where that is to be said.
+#[cfg(feature = "otlp")]
 pub(super) fn attempt_reason(outcome: &AttemptOutcome) -> Option<String> {
     why(outcome).1
 }
