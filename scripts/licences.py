@@ -23,6 +23,10 @@ TEXT = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)([-._].*)?", 
 ELSEWHERE = {
     "tonic-prost": "tonic",
     "torch-sys": "tch",
+    "opentelemetry": os.path.join(ROOT, "LICENSE-APACHE"),
+    "opentelemetry-otlp": os.path.join(ROOT, "LICENSE-APACHE"),
+    "opentelemetry-proto": os.path.join(ROOT, "LICENSE-APACHE"),
+    "opentelemetry_sdk": os.path.join(ROOT, "LICENSE-APACHE"),
     "safetensors": os.path.join(ROOT, "LICENSE-APACHE"),
 }
 

@@ -184,9 +184,7 @@ impl Catalogue {
     /// When the store cannot be read.
     pub async fn document_json(&self, id: &SweepId) -> Result<Option<String>, Error> {
         let id = id.clone();
-        let json = self
-            .read(move |reader| Ok(reader.document(&id.0)?))
-            .await?;
+        let json = self.read(move |reader| Ok(reader.document(&id.0)?)).await?;
         Ok(json.map(|json| String::from_utf8_lossy(&json).into_owned()))
     }
 
@@ -267,7 +265,9 @@ impl Catalogue {
                     // The row may have ended since it was read, and the engine forgotten it.
                     Some(view) if active => {
                         let ended = view.ended.clone();
-                        ended.unwrap_or_else(|| so_far(&view.creation, view.progress, view.last_event))
+                        ended.unwrap_or_else(|| {
+                            so_far(&view.creation, view.progress, view.last_event)
+                        })
                     }
                     _ => stored,
                 };
@@ -334,9 +334,8 @@ impl Events {
             } => {
                 if ahead.is_empty() {
                     let (id, from) = (sweep.clone(), *next);
-                    let read = catalogue.read(move |reader| {
-                        Ok(record::events(reader, &id, from, PAGE)?)
-                    });
+                    let read =
+                        catalogue.read(move |reader| Ok(record::events(reader, &id, from, PAGE)?));
                     *ahead = read.await?.into_iter().map(Arc::new).collect();
                 }
                 let event = ahead.pop_front();

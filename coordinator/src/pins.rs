@@ -76,6 +76,8 @@ impl Pins {
 fn pin(store: &ArtifactStore, sweep: &SweepId, reference: &Reference) -> Option<Pin> {
     store
         .pin(reference.digest(), None)
-        .inspect_err(|error| tracing::warn!(%sweep, %error, "an artifact of an active sweep is gone"))
+        .inspect_err(
+            |error| tracing::warn!(%sweep, %error, "an artifact of an active sweep is gone"),
+        )
         .ok()
 }

@@ -114,6 +114,10 @@ pub fn endings(document: &SweepDocument) -> Vec<AttemptOutcome> {
 ///
 /// # Panics
 /// When it is parked instead.
+#[expect(
+    clippy::panic,
+    reason = "what a helper of a test cannot do fails the test"
+)]
 pub async fn run(
     sweep: &Resolved,
     options: &Options,

@@ -46,7 +46,12 @@ pub fn fields(spec: &mut SweepSpec) -> [FileField<'_>; 7] {
     [
         field("model", Holds::Model, &MODELS, &mut spec.model),
         field("weights", Holds::Model, &[], &mut spec.weights),
-        field("optimizer_state", Holds::Model, &[], &mut spec.optimizer_state),
+        field(
+            "optimizer_state",
+            Holds::Model,
+            &[],
+            &mut spec.optimizer_state,
+        ),
         field("data", Holds::Data, &DATA, &mut spec.data),
         field("targets", Holds::Data, &[], &mut spec.targets),
         field("eval_data", Holds::Data, &DATA, &mut spec.eval_data),

@@ -1,10 +1,10 @@
 //! Commands and flags.
 
-use super::service::args::{ResumeArgs, ServeArgs, StoreArgs, TokenArgs};
 use super::client::args::{
     CancelArgs, DeleteArgs, DrainArgs, ListArgs, ShowArgs, SubmitArgs, SuggestArgs, WatchArgs,
     WorkersArgs,
 };
+use super::service::args::{ResumeArgs, ServeArgs, StoreArgs, TokenArgs};
 use clap::{Args, Parser, Subcommand};
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_proto::{threshold, values};

@@ -445,7 +445,9 @@ mod tests {
                 let flag = format!("\\fB\\-\\-{}\\fR", long.replace('-', "\\-"));
                 assert!(page.contains(&flag), "{name}: {flag}");
             }
-            let nested = command.get_subcommands().filter(|_| name != "coordinator.1");
+            let nested = command
+                .get_subcommands()
+                .filter(|_| name != "coordinator.1");
             for nested in nested {
                 let heading = format!("\\fB{} {}\\fR", command.get_name(), nested.get_name());
                 let heading = heading.replacen("fB", "fBcoordinator ", 1);

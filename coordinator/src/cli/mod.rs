@@ -50,9 +50,7 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("{panic}");
     }));
-    let code = std::panic::catch_unwind(|| {
-        run().unwrap_or_else(|trouble| trouble.report())
-    });
+    let code = std::panic::catch_unwind(|| run().unwrap_or_else(|trouble| trouble.report()));
     ExitCode::from(code.unwrap_or_else(|_| {
         Trouble::new(
             exit::FAILED,

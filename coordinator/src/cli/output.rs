@@ -34,7 +34,11 @@ impl Trouble {
     /// What is wrong with the input, or could not be done, as its code says.
     pub(super) fn of(error: &impl Coded) -> Self {
         let exit = error.code().exits().first().copied();
-        Self::new(exit.unwrap_or(exit::FAILED), error.code(), error.to_string())
+        Self::new(
+            exit.unwrap_or(exit::FAILED),
+            error.code(),
+            error.to_string(),
+        )
     }
 
     /// An object that is to be printed does not become JSON.

@@ -52,12 +52,19 @@ impl Client {
         })
     }
 
-    /// Starts a sweep, below `trace` where there is a trace. Without a request id a repeated attempt
-    /// might start a second one.
+    /// Starts a sweep. Without a request id a repeated attempt might start a second one.
     ///
     /// # Errors
     /// As the service says; after `timeout` without an answer.
-    pub async fn create(
+    pub async fn create(&self, request: v1::CreateSweepRequest) -> Result<v1::Sweep, Error> {
+        self.create_within(request, None).await
+    }
+
+    /// The same within a trace.
+    ///
+    /// # Errors
+    /// As [`Client::create`].
+    pub async fn create_within(
         &self,
         request: v1::CreateSweepRequest,
         trace: Option<TraceParent>,

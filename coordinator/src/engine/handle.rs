@@ -145,9 +145,11 @@ impl Handle {
     /// the engine has ended.
     pub async fn trouble_after(&self, known: &Option<String>) -> Option<String> {
         let mut trouble = self.trouble.clone();
-        match trouble.wait_for(|now| now != known).await {
-            Ok(now) => now.clone(),
-            Err(_) => std::future::pending().await,
+        let changed = trouble.wait_for(|now| now != known).await;
+        let now = changed.ok().map(|now| now.clone());
+        match now {
+            Some(now) => now,
+            None => std::future::pending().await,
         }
     }
 

@@ -234,7 +234,14 @@ impl Engine {
         let journal = Journal::new(None, 0, inner.clone());
         let state = State::new(options.state.clone());
         let clock = Clock::starting_at(0);
-        Self::assemble(options, state, HashMap::new(), journal, (inner, news), clock)
+        Self::assemble(
+            options,
+            state,
+            HashMap::new(),
+            journal,
+            (inner, news),
+            clock,
+        )
     }
 
     fn assemble(

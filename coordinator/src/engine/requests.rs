@@ -17,13 +17,15 @@ impl Core {
     pub(super) fn serve(&mut self, now: Time, request: Request) {
         match request {
             Request::Create { sweep, reply } => self.create(now, *sweep, reply),
-            Request::Cancel { sweep, reply } => match self.known(&sweep).and_then(|_| self.well()) {
-                Ok(()) => {
-                    let event = Event::Cancel { sweep };
-                    self.apply_then(now, event, answer(reply, Ok(())));
+            Request::Cancel { sweep, reply } => {
+                match self.known(&sweep).and_then(|_| self.well()) {
+                    Ok(()) => {
+                        let event = Event::Cancel { sweep };
+                        self.apply_then(now, event, answer(reply, Ok(())));
+                    }
+                    Err(error) => drop(reply.send(Err(error))),
                 }
-                Err(error) => drop(reply.send(Err(error))),
-            },
+            }
             Request::Delete { sweep, reply } => self.delete(sweep, reply),
             Request::Result { sweep, reply } => {
                 let result = self.result(&sweep);
@@ -47,7 +49,11 @@ impl Core {
             Request::Overview { reply } => drop(reply.send(self.overview())),
             Request::Workers { reply } => drop(reply.send(self.state.workers())),
             Request::Drain { worker, reply } => {
-                let known = self.state.workers().iter().any(|view| view.worker == worker);
+                let known = self
+                    .state
+                    .workers()
+                    .iter()
+                    .any(|view| view.worker == worker);
                 match self.well() {
                     Ok(()) if known => {
                         let event = Event::Drain { worker };
@@ -119,7 +125,15 @@ impl Core {
             mut creation,
         } = new;
         self.well()?;
-        let existing = |sweep| Ok((Created { sweep, existing: true }, None));
+        let existing = |sweep| {
+            Ok((
+                Created {
+                    sweep,
+                    existing: true,
+                },
+                None,
+            ))
+        };
         let same = |sweep: &Sweep| sweep.owner == owner && sweep.request_id == request_id;
         let earlier = self.sweeps.iter().find(|(_, sweep)| same(sweep));
         if let Some((sweep, _)) = earlier.filter(|_| !request_id.is_empty()) {
@@ -224,7 +238,10 @@ impl Core {
     pub(super) fn result(&self, sweep: &SweepId) -> Option<SweepResult> {
         let created_ms = self.sweeps.get(sweep)?.creation.created_ms;
         let mut result = self.state.result(sweep)?;
-        let tasks = result.replicas.iter_mut().flat_map(|replica| &mut replica.tasks);
+        let tasks = result
+            .replicas
+            .iter_mut()
+            .flat_map(|replica| &mut replica.tasks);
         for attempt in tasks.flat_map(|task| &mut task.attempts) {
             attempt.started_ms = attempt.started_ms.saturating_sub(created_ms);
             attempt.ended_ms = attempt.ended_ms.map(|at| at.saturating_sub(created_ms));
@@ -236,7 +253,10 @@ impl Core {
         let sweep = self.sweeps.get(id)?;
         let last_event = sweep.log.last();
         // It has ended for the outside when that is durable.
-        let ended = sweep.ended.as_ref().filter(|ended| ended.last_event <= last_event);
+        let ended = sweep
+            .ended
+            .as_ref()
+            .filter(|ended| ended.last_event <= last_event);
         Some(View {
             creation: Arc::clone(&sweep.creation),
             started: sweep.tally.has_started(),
@@ -258,10 +278,7 @@ fn divided(reply: Reply<()>) -> (impl FnOnce(Result<(), Error>), Effect) {
     let shared = Arc::new(Mutex::new(Some(reply)));
     let now = Arc::clone(&shared);
     let take = |shared: &Mutex<Option<Reply<()>>>| {
-        shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        shared.lock().unwrap_or_else(PoisonError::into_inner).take()
     };
     let refuse = move |error| {
         if let Some(reply) = take(&now) {

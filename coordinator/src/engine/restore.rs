@@ -71,8 +71,7 @@ impl Engine {
                 owner: row.owner,
                 request_id: row.request_id,
                 log: Log::new(id.clone(), last, Some(reader.clone())),
-                ended: outcome
-                    .map(|outcome| Summary::at_end(&creation, &outcome, &tally, last)),
+                ended: outcome.map(|outcome| Summary::at_end(&creation, &outcome, &tally, last)),
                 tally,
                 creation: Arc::new(creation),
                 waiting: Vec::new(),
@@ -95,8 +94,7 @@ impl Engine {
             .map_err(RestoreError::Contradiction)?;
         let journal = Journal::new(Some((appender, reader)), epoch, inner.clone());
         let parts = (inner, news);
-        let (mut engine, handle) =
-            Self::assemble(options, state, sweeps, journal, parts, clock);
+        let (mut engine, handle) = Self::assemble(options, state, sweeps, journal, parts, clock);
         engine.store = Some(store);
         Ok((engine, handle, notices))
     }
@@ -105,5 +103,7 @@ impl Engine {
 /// Milliseconds since 1970.
 fn unix_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }

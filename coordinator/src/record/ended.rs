@@ -22,7 +22,10 @@ pub fn document(creation: &Creation, result: &SweepResult, tally: &Tally) -> Swe
     let complete = result.outcome == Some(Outcome::Completed) && !losses.is_empty();
     let settings = creation.answer().ok().filter(|_| complete);
     // The memory of a worker's own optimizer is known from the worker alone.
-    let described = result.described.as_ref().and_then(|described| described.beta);
+    let described = result
+        .described
+        .as_ref()
+        .and_then(|described| described.beta);
     let settings = settings.map(|settings| AnswerSettings {
         beta: settings.beta.or(described),
         ..settings

@@ -124,10 +124,7 @@ pub fn read_summary(sweep: &Sweep) -> Result<Summary, Unreadable> {
 ///
 /// # Errors
 /// As [`events`].
-pub fn logged(
-    reader: &Reader,
-    sweep: &Sweep,
-) -> Result<(Creation, Vec<SweepEvent>), Unreadable> {
+pub fn logged(reader: &Reader, sweep: &Sweep) -> Result<(Creation, Vec<SweepEvent>), Unreadable> {
     let id = SweepId(sweep.id.clone());
     let creation = creation(reader, sweep)?;
     let mut all: Vec<SweepEvent> = Vec::new();

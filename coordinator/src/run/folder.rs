@@ -108,10 +108,7 @@ pub fn stored(folder: &Path) -> Result<Stored, Error> {
 }
 
 /// The result of a sweep. Blocks.
-pub(super) fn document(
-    reader: Option<&Reader>,
-    sweep: &SweepId,
-) -> Result<SweepDocument, Error> {
+pub(super) fn document(reader: Option<&Reader>, sweep: &SweepId) -> Result<SweepDocument, Error> {
     let json = match reader {
         Some(reader) => reader.document(&sweep.0).map_err(Unreadable::Store)?,
         None => None,

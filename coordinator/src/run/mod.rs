@@ -281,7 +281,8 @@ async fn to_the_end(
 /// Why a sweep that was to end does not.
 fn cannot_end(engine: &engine::Handle) -> Error {
     Error::Disk(engine.trouble().unwrap_or_else(|| {
-        "the disk does not take the end of the sweep; check the folder for temporary files".to_owned()
+        "the disk does not take the end of the sweep; check the folder for temporary files"
+            .to_owned()
     }))
 }
 

@@ -84,9 +84,9 @@ pub(super) fn refusal(refusal: &Refusal) -> Status {
         Refusal::Engine(engine::Error::UnknownSweep(_)) => (Code::NotFound, "UNKNOWN_SWEEP"),
         Refusal::Engine(engine::Error::UnknownWorker(_)) => (Code::NotFound, "UNKNOWN_WORKER"),
         Refusal::Engine(engine::Error::NotEnded(_)) => (Code::FailedPrecondition, "NOT_ENDED"),
-        Refusal::Engine(
-            engine::Error::TooManySweeps(_) | engine::Error::TooManyOfOwner(_),
-        ) => (Code::ResourceExhausted, "TOO_MANY_SWEEPS"),
+        Refusal::Engine(engine::Error::TooManySweeps(_) | engine::Error::TooManyOfOwner(_)) => {
+            (Code::ResourceExhausted, "TOO_MANY_SWEEPS")
+        }
         Refusal::Engine(engine::Error::StoreFailing(_)) => (Code::Unavailable, "STORE_FAILING"),
         Refusal::Engine(engine::Error::Defect(_)) => (Code::Internal, "DEFECT"),
         Refusal::Artifact(refusal) => refusal.classify(),

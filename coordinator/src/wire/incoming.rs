@@ -266,9 +266,12 @@ pub fn beside(request: &v1::ConnectRequest) -> (bool, Vec<Report>) {
     let Some(Message::Heartbeat(heartbeat)) = &request.message else {
         return (false, Vec::new());
     };
-    let arriving = heartbeat.leases.iter().filter(|lease| lease.fetched_bytes > 0);
-    let fetched = arriving
-        .map(|lease| Report::Fetched(LeaseToken(lease.lease_token), lease.fetched_bytes));
+    let arriving = heartbeat
+        .leases
+        .iter()
+        .filter(|lease| lease.fetched_bytes > 0);
+    let fetched =
+        arriving.map(|lease| Report::Fetched(LeaseToken(lease.lease_token), lease.fetched_bytes));
     (heartbeat.leaving, fetched.collect())
 }
 

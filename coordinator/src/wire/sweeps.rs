@@ -6,10 +6,10 @@
 use crate::catalogue::Entry;
 use rangefinder_proto::v1;
 use rangefinder_sweep::event::{Failure, Outcome, SweepEvent};
+use rangefinder_sweep::state::{WorkerState, WorkerView};
 use rangefinder_sweep::suggest::{
     Answer, Interval, MethodValue, Reason, Suggestion, Value, Verdict,
 };
-use rangefinder_sweep::state::{WorkerState, WorkerView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -77,7 +77,7 @@ async fn every_event_of_a_sweep_is_a_line_of_json_without_secrets() {
     let client = client(address, &tokens);
     let _workers = ["worker-1", "worker-2"].map(|id| work(address, &tokens, id));
     let trace = TraceParent::random().unwrap();
-    let created = client.create(request(), Some(trace)).await.unwrap();
+    let created = client.create_within(request(), Some(trace)).await.unwrap();
     let ended = end_of(&client, &created.id).await;
     let lines = process.end().await;
 
@@ -130,7 +130,7 @@ async fn failures_are_warned_of_with_code_and_reason() {
     let ready = json(&process.line().await.unwrap());
     let address: SocketAddr = ready["address"].as_str().unwrap().parse().unwrap();
     let client = client(address, &tokens);
-    let created = client.create(request(), None).await.unwrap();
+    let created = client.create(request()).await.unwrap();
     end_of(&client, &created.id).await;
     let lines = process.end().await;
     let all: Vec<Value> = lines.iter().map(|line| json(line)).collect();

@@ -1,11 +1,12 @@
 //! Health, readiness and metrics.
 
-use super::service::{Running, client, page, sweep, tokens, work};
+use super::service::{DEADLINE, Running, client, page, sweep, tokens, work};
 use rangefinder_coordinator::observe::{Metrics, Observer, Sampled};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
-use std::process::Command;
 use std::time::SystemTime;
+use tokio::process::Command;
+use tokio::time::timeout;
 
 const DOCUMENT: &str = include_str!("../../../docs/operations.md");
 
@@ -198,8 +199,8 @@ async fn probes_need_no_token_and_metrics_beside_grpc_do() {
     service.stop().await;
 }
 
-#[test]
-fn what_cannot_be_served_is_refused_at_the_start() {
+#[tokio::test]
+async fn what_cannot_be_served_is_refused_at_the_start() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap().to_string();
     for (flag, value, code) in [
@@ -210,7 +211,7 @@ fn what_cannot_be_served_is_refused_at_the_start() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         tokens(folder.path());
-        let done = Command::new(env!("CARGO_BIN_EXE_coordinator"))
+        let refused = Command::new(env!("CARGO_BIN_EXE_coordinator"))
             .args([
                 "serve",
                 "--listen",
@@ -220,8 +221,10 @@ fn what_cannot_be_served_is_refused_at_the_start() {
                 "--data-dir",
             ])
             .arg(folder.path())
-            .output()
-            .unwrap();
+            .kill_on_drop(true)
+            .output();
+        // One that is not refused would serve for ever.
+        let done = timeout(DEADLINE, refused).await.unwrap().unwrap();
         let stderr = String::from_utf8(done.stderr).unwrap();
         assert_eq!(done.status.code(), Some(2), "{stderr}");
         assert!(stderr.contains(&format!("error[{code}]: ")), "{stderr}");

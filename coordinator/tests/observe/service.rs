@@ -127,7 +127,7 @@ pub fn request() -> v1::CreateSweepRequest {
 
 /// Starts a sweep and waits for its end.
 pub async fn sweep(client: &Client, trace: Option<TraceParent>) -> v1::Sweep {
-    let created = client.create(request(), trace).await.unwrap();
+    let created = client.create_within(request(), trace).await.unwrap();
     end_of(client, &created.id).await
 }
 

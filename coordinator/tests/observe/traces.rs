@@ -102,7 +102,7 @@ async fn the_spans_of_a_sweep_are_of_its_clients_trace() {
     let client = client(service.address, &tokens);
     let _workers = ["worker-1", "worker-2"].map(|id| work(service.address, &tokens, id));
     let trace = TraceParent::random().unwrap();
-    let created = client.create(request(), Some(trace)).await.unwrap();
+    let created = client.create_within(request(), Some(trace)).await.unwrap();
     end_of(&client, &created.id).await;
     // What has not been sent yet is sent at the end.
     service.stop().await;
@@ -140,7 +140,7 @@ async fn a_worker_logs_the_spans_that_the_coordinator_sends() {
     let client = client(service.address, &tokens);
     let _worker = work(service.address, &tokens, "worker-1");
     let trace = TraceParent::random().unwrap();
-    let created = client.create(request(), Some(trace)).await.unwrap();
+    let created = client.create_within(request(), Some(trace)).await.unwrap();
     end_of(&client, &created.id).await;
     service.stop().await;
 
@@ -183,7 +183,7 @@ async fn a_trace_goes_on_after_a_restart() {
     let trace = TraceParent::random().unwrap();
     let service = start(folder.path(), &address).await;
     let before = client(service.address, &tokens);
-    let created = before.create(request(), Some(trace)).await.unwrap();
+    let created = before.create_within(request(), Some(trace)).await.unwrap();
     service.stop().await;
     let service = start(folder.path(), &address).await;
     let _workers = ["worker-1", "worker-2"].map(|id| work(service.address, &tokens, id));
@@ -202,7 +202,7 @@ async fn a_trace_that_is_not_recorded_is_not_sent() {
     let _workers = ["worker-1", "worker-2"].map(|id| work(service.address, &tokens, id));
     let unrecorded = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
     let created = client
-        .create(request(), TraceParent::parse(unrecorded))
+        .create_within(request(), TraceParent::parse(unrecorded))
         .await
         .unwrap();
     end_of(&client, &created.id).await;
@@ -221,7 +221,7 @@ async fn a_collector_that_is_away_holds_nobody_up() {
     let service = start(folder.path(), &away).await;
     let client = client(service.address, &tokens);
     let _workers = ["worker-1", "worker-2"].map(|id| work(service.address, &tokens, id));
-    let created = client.create(request(), None).await.unwrap();
+    let created = client.create(request()).await.unwrap();
     end_of(&client, &created.id).await;
     tokio::time::timeout(DEADLINE, service.stop())
         .await

@@ -228,9 +228,10 @@ impl Service {
             .env("RANGEFINDER_TOKEN_FILE", self.token_file(name))
             .env("RANGEFINDER_LOG", self.built.log);
         if let Some(tls) = &self.built.tls {
-            let identity = tls.identity.clone().map(|(certificate, key)| {
-                [("CERT_FILE", certificate), ("KEY_FILE", key)]
-            });
+            let identity = tls
+                .identity
+                .clone()
+                .map(|(certificate, key)| [("CERT_FILE", certificate), ("KEY_FILE", key)]);
             let files = tls.ca.clone().map(|ca| ("CA_FILE", ca));
             for (what, path) in identity.into_iter().flatten().chain(files) {
                 command.env(format!("RANGEFINDER_{what}"), path);

@@ -1,7 +1,7 @@
 //! Where samples come from, with what each format needs, and how they are varied.
 
-use super::mistakes::{Files, Mistakes, Wrong};
 use super::files::{missing, place_of};
+use super::mistakes::{Files, Mistakes, Wrong};
 use super::unread;
 use crate::names::{DATA, DATA_FILES, MODELS, TARGET_TYPES, TOKEN_DTYPES, any_of};
 use rangefinder_errors::Code;
@@ -74,7 +74,9 @@ pub(super) fn data(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> v1::Dat
     let source = spec.data.get_or_insert_with(|| "digits".to_owned()).clone();
     let format = Format::of(&source);
     if format != Format::Embedded {
-        if let Some((code, message, remedy)) = missing_files(mistakes.files, &source, &DATA, "a file of data") {
+        if let Some((code, message, remedy)) =
+            missing_files(mistakes.files, &source, &DATA, "a file of data")
+        {
             let remedy = match code {
                 Code::NotAFile => unread::folder(),
                 _ => remedy,

@@ -1,8 +1,8 @@
 //! What is observed instead of the training loss.
 
 use super::data::{Format, missing_files, targets};
-use super::mistakes::{Files, Mistakes, Wrong};
 use super::files::place_of;
+use super::mistakes::{Files, Mistakes, Wrong};
 use crate::names::DATA;
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
@@ -28,7 +28,9 @@ pub(super) fn evaluation(
         }
         return None;
     };
-    if let Some((code, message, remedy)) = mistaken(mistakes.files, &source, Format::of(&data.source)) {
+    if let Some((code, message, remedy)) =
+        mistaken(mistakes.files, &source, Format::of(&data.source))
+    {
         mistakes.add(code, "eval_data", message, remedy);
     }
     let targets_apart = Format::of(&source) == Format::Pair;

@@ -7,12 +7,7 @@ use rangefinder_errors::Code;
 use std::path::{Component, Path, PathBuf};
 
 /// What is wrong when `name` should be a file, or one of `builtin`, and is not there.
-pub(super) fn missing(
-    files: Files,
-    name: &str,
-    builtin: &[&str],
-    expected: &str,
-) -> Option<Wrong> {
+pub(super) fn missing(files: Files, name: &str, builtin: &[&str], expected: &str) -> Option<Wrong> {
     let path = Path::new(name);
     if files == Files::Here && path.is_file() {
         return None;

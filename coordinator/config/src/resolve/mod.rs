@@ -48,11 +48,7 @@ use rangefinder_sweep::state::SweepRequest;
 ///
 /// # Errors
 /// All mistakes at once, in the order of the fields.
-pub fn resolve(
-    spec: v1::SweepSpec,
-    workers: u32,
-    cores: u32,
-) -> Result<Resolved, Vec<FieldError>> {
+pub fn resolve(spec: v1::SweepSpec, workers: u32, cores: u32) -> Result<Resolved, Vec<FieldError>> {
     let mut mistakes = Mistakes::of(Files::Here);
     place::workers(workers, cores, &mut mistakes);
     complete(spec, workers, cores.max(1), mistakes)
@@ -64,10 +60,7 @@ pub fn resolve(
 ///
 /// # Errors
 /// All mistakes at once, in the order of the fields.
-pub fn resolve_elsewhere(
-    spec: v1::SweepSpec,
-    workers: u32,
-) -> Result<Resolved, Vec<FieldError>> {
+pub fn resolve_elsewhere(spec: v1::SweepSpec, workers: u32) -> Result<Resolved, Vec<FieldError>> {
     let mut mistakes = Mistakes::of(Files::Elsewhere);
     place::workers_elsewhere(&spec, workers, &mut mistakes);
     complete(spec, workers, workers, mistakes)

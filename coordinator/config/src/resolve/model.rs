@@ -14,7 +14,9 @@ pub(super) fn model(spec: &mut v1::SweepSpec, mistakes: &mut Mistakes) -> Traine
     if MODELS.contains(&model.as_str()) {
         return Trainer::Builtin(architecture::builtin(spec, mistakes, &model));
     }
-    if let Some((code, message, remedy)) = missing(mistakes.files, &model, &MODELS, "a TorchScript file") {
+    if let Some((code, message, remedy)) =
+        missing(mistakes.files, &model, &MODELS, "a TorchScript file")
+    {
         mistakes.add(code, "model", message, remedy);
     } else {
         architecture::script(spec, mistakes);

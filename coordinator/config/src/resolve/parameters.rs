@@ -1,8 +1,8 @@
 //! What is special about some parameters or their gradients: groups, frozen ones, clipping, and
 //! where weights and optimizer start from.
 
-use super::mistakes::Mistakes;
 use super::files::{missing, place_of};
+use super::mistakes::Mistakes;
 use crate::names::{any_of, nearest};
 use rangefinder_errors::Code;
 use rangefinder_proto::groups::{self, NotAGroup, SETTINGS};

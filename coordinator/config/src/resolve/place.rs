@@ -47,7 +47,10 @@ pub(super) fn workers_elsewhere(spec: &v1::SweepSpec, workers: u32, mistakes: &m
     }
     let here = "a service, whose workers were given their devices when they were started";
     let alone = "a sweep on one machine";
-    let device = spec.device.as_deref().is_some_and(|device| device != "auto");
+    let device = spec
+        .device
+        .as_deref()
+        .is_some_and(|device| device != "auto");
     mistakes.does_not_apply("device", device, here, alone);
     let shared = spec.workers_per_gpu.is_some_and(|workers| workers != 1);
     mistakes.does_not_apply("workers_per_gpu", shared, here, alone);

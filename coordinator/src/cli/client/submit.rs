@@ -94,7 +94,7 @@ async fn create(
     }
     is_asked.set(true);
     let id = request.request_id.clone();
-    client.create(request, trace()).await.map_err(|error| {
+    client.create_within(request, trace()).await.map_err(|error| {
         if error.kind == Kind::Away {
             terminal::complain(&unanswered(&id));
         }

@@ -41,7 +41,13 @@ pub(in crate::cli) fn run(args: TokenArgs) -> Result<u8, Trouble> {
 
 fn file(place: &TokenPlace) -> TokenFile {
     let in_folder = place.data_dir.as_ref().map(|folder| folder.join(FILE));
-    TokenFile::new(place.tokens.clone().or(in_folder).unwrap_or_else(|| PathBuf::from(FILE)))
+    TokenFile::new(
+        place
+            .tokens
+            .clone()
+            .or(in_folder)
+            .unwrap_or_else(|| PathBuf::from(FILE)),
+    )
 }
 
 fn create(

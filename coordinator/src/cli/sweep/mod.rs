@@ -31,7 +31,11 @@ pub(super) fn run(args: SweepArgs) -> Result<u8, Trouble> {
     let called = OneShot {
         worker_command,
         worker_program: args.worker_program,
-        out: args.data_dir.is_some().then(|| args.end.out.clone()).flatten(),
+        out: args
+            .data_dir
+            .is_some()
+            .then(|| args.end.out.clone())
+            .flatten(),
         hparams: args.end.hparams,
         auto_lr_find: args.end.auto_lr_find,
     };
@@ -113,8 +117,8 @@ fn worker_environment(
     is_set: impl Fn(&str) -> bool,
 ) -> Vec<(OsString, OsString)> {
     let several_threads = creation.trainer.threads > 1;
-    let deterministic = creation.spec.deterministic == Some(true)
-        && placement(&creation.spec).0 != Device::Cpu;
+    let deterministic =
+        creation.spec.deterministic == Some(true) && placement(&creation.spec).0 != Device::Cpu;
     [
         (several_threads, "OMP_WAIT_POLICY", "PASSIVE"),
         (deterministic, "CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
@@ -162,10 +166,12 @@ mod tests {
 
     fn environment(spec: SweepSpec, set_by_the_user: &str) -> Vec<String> {
         let resolved = resolve(spec, 1, 2).unwrap();
-        worker_environment(&Creation::new(&resolved, "", None), |name| name == set_by_the_user)
-            .into_iter()
-            .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
-            .collect()
+        worker_environment(&Creation::new(&resolved, "", None), |name| {
+            name == set_by_the_user
+        })
+        .into_iter()
+        .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
+        .collect()
     }
 
     #[test]

@@ -10,9 +10,13 @@ use std::fs;
 use std::ops::Range as Steps;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 pub(super) type SweepDocument = Document;
 pub(super) type SweepEvent = Event;
+
+/// How long whatever is waited for may take.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Steps of the sweep.
 pub(super) const STEPS: u32 = 100;
@@ -83,7 +87,8 @@ pub(super) fn crashed(folder: &Path) -> TempDir {
 pub(super) async fn events(mut events: Subscription) -> Vec<SweepEvent> {
     let mut all = Vec::new();
     loop {
-        let event = events.next().await.unwrap().unwrap();
+        let event = timeout(DEADLINE, events.next()).await;
+        let event = event.unwrap().unwrap().unwrap();
         all.push(SweepEvent::clone(&event));
         if let Happening::Ended { .. } = event.happening {
             return all;
@@ -105,7 +110,9 @@ impl Worker {
     }
 
     pub(super) async fn message(&mut self) -> Sent {
-        self.outbox.recv().await.unwrap().unwrap().message.unwrap()
+        let message = timeout(DEADLINE, self.outbox.recv()).await;
+        let message = message.unwrap().unwrap();
+        message.unwrap().message.unwrap()
     }
 
     /// Does what comes before a task.

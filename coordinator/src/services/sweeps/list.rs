@@ -51,7 +51,10 @@ impl Sweeps {
         };
         let mut sweeps = Vec::new();
         loop {
-            let page = self.catalogue.list(filter.clone(), after, at_a_time).await?;
+            let page = self
+                .catalogue
+                .list(filter.clone(), after, at_a_time)
+                .await?;
             let last = page.len() < at_a_time;
             for entry in page {
                 let before = after.replace(entry.position);

@@ -125,11 +125,17 @@ impl v1::sweep_service_server::SweepService for Sweeps {
             stored.map_err(Refusal::from)?;
         }
         let document = match request.with_document {
-            true => self.catalogue.document_json(&entry.id).await.map_err(Refusal::from)?,
+            true => self
+                .catalogue
+                .document_json(&entry.id)
+                .await
+                .map_err(Refusal::from)?,
             false => None,
         };
         Ok(Response::new(v1::GetSweepResponse {
-            document: document.filter(|_| wire::has_ended(sweep.state())).unwrap_or_default(),
+            document: document
+                .filter(|_| wire::has_ended(sweep.state()))
+                .unwrap_or_default(),
             sweep: Some(sweep),
         }))
     }
@@ -158,9 +164,7 @@ impl v1::sweep_service_server::SweepService for Sweeps {
     ) -> Answer<v1::CancelSweepResponse> {
         let caller = caller(request.extensions())?;
         let id = request.into_inner().sweep_id;
-        let entry = self
-            .permitted(&caller, Operation::CancelSweep, &id)
-            .await?;
+        let entry = self.permitted(&caller, Operation::CancelSweep, &id).await?;
         match self.catalogue.engine().cancel(entry.id.clone()).await {
             // One that has ended stays as it is.
             Ok(()) | Err(engine::Error::UnknownSweep(_)) => {}
@@ -176,9 +180,7 @@ impl v1::sweep_service_server::SweepService for Sweeps {
     ) -> Answer<v1::DeleteSweepResponse> {
         let caller = caller(request.extensions())?;
         let id = request.into_inner().sweep_id;
-        let entry = self
-            .permitted(&caller, Operation::DeleteSweep, &id)
-            .await?;
+        let entry = self.permitted(&caller, Operation::DeleteSweep, &id).await?;
         let deleted = self.catalogue.engine().delete(entry.id).await;
         deleted.map_err(Refusal::from)?;
         Ok(Response::new(v1::DeleteSweepResponse {}))
@@ -247,9 +249,7 @@ impl Sweeps {
     ) -> v1::Worker {
         let mut worker = wire::worker(view);
         if let Some((sweep, _)) = &view.work {
-            let seen = self
-                .permitted(caller, Operation::ReadSweep, &sweep.0)
-                .await;
+            let seen = self.permitted(caller, Operation::ReadSweep, &sweep.0).await;
             if seen.is_ok() {
                 worker.sweep_id.clone_from(&sweep.0);
             }

@@ -104,7 +104,11 @@ pub(super) async fn analyze(
         .into_iter()
         .map(|losses| losses.values)
         .collect();
-    let points = replicas.iter().map(Vec::len).sum::<usize>().max(rates.len());
+    let points = replicas
+        .iter()
+        .map(Vec::len)
+        .sum::<usize>()
+        .max(rates.len());
     if points > MAX_POINTS {
         return Err(mistake(
             "learning_rates",

@@ -61,9 +61,8 @@ impl Sweeps {
                         let unix_ms = created_ms
                             .saturating_add(i64::try_from(event.at_ms).unwrap_or(i64::MAX));
                         let sent = wire::event(&event, Some(wire::timestamp(unix_ms)));
-                        let response = sent.map(|event| v1::WatchSweepResponse {
-                            event: Some(event),
-                        });
+                        let response =
+                            sent.map(|event| v1::WatchSweepResponse { event: Some(event) });
                         let defect = |error: serde_json::Error| {
                             refusal(&engine::Error::Defect(error.to_string()).into())
                         };

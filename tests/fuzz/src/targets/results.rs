@@ -95,8 +95,9 @@ mod tests {
         let mut whole = 0;
         for log in worker_messages::logs() {
             let lines = log.split(|byte| *byte == b'\n');
-            let events: Vec<SweepEvent> =
-                lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+            let events: Vec<SweepEvent> = lines
+                .map(|line| serde_json::from_slice(line).unwrap())
+                .collect();
             whole += u8::from((0..worker_messages::SHAPES).any(|shape| rebuilt(&events, shape)));
         }
         assert_eq!(whole, worker_messages::SHAPES);

@@ -204,7 +204,7 @@ impl Coordinator {
 
     /// What is sent can be read.
     fn send(&mut self, worker: WorkerId, command: Command) {
-        let message = wire::command(command.clone(), Some(&v1::TrainerSpec::default()));
+        let message = wire::command(command.clone(), Some(&v1::TrainerSpec::default()), None);
         let read = ConnectResponse::decode(message.encode_to_vec().as_slice());
         assert_eq!(read.as_ref(), Ok(&message));
         self.told.push((worker, command));

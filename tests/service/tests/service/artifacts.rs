@@ -13,7 +13,11 @@ type Artifacts = v1::artifact_service_client::ArtifactServiceClient<Authorized>;
 
 fn name_of(content: &[u8]) -> String {
     let hash = digest(&SHA256, content);
-    let digits: Vec<_> = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: Vec<_> = hash
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("sha256-{}", digits.concat())
 }
 
@@ -46,7 +50,9 @@ async fn download(artifacts: &mut Artifacts, digest: &str) -> Result<Vec<u8>, St
 
 async fn received(artifacts: &mut Artifacts, digest: &str) -> v1::Artifact {
     let digest = digest.to_owned();
-    let answer = artifacts.get_artifact(v1::GetArtifactRequest { digest }).await;
+    let answer = artifacts
+        .get_artifact(v1::GetArtifactRequest { digest })
+        .await;
     answer.unwrap().into_inner().artifact.unwrap()
 }
 
@@ -66,12 +72,20 @@ async fn an_artifact_is_its_client_s_and_the_workers() {
     let (mut ann, mut ben) = (service.artifacts(ANN), service.artifacts(BEN));
     let content = b"what is trained on";
     let name = name_of(content);
-    upload(&mut ann, content, content.len() as u64).await.unwrap();
+    upload(&mut ann, content, content.len() as u64)
+        .await
+        .unwrap();
     assert!(received(&mut ann, &name).await.complete);
     // To another it is as if it were not there.
     let nothing = received(&mut ben, &name_of(b"nothing")).await;
     let theirs = received(&mut ben, &name).await;
-    assert_eq!(theirs, v1::Artifact { digest: name.clone(), ..nothing });
+    assert_eq!(
+        theirs,
+        v1::Artifact {
+            digest: name.clone(),
+            ..nothing
+        }
+    );
     let absent = download(&mut ben, &name_of(b"nothing")).await.unwrap_err();
     let refused = download(&mut ben, &name).await.unwrap_err();
     assert_eq!(refused.code(), Code::NotFound);
@@ -83,7 +97,9 @@ async fn an_artifact_is_its_client_s_and_the_workers() {
         let mut artifacts = service.artifacts(name_of_holder);
         assert_eq!(download(&mut artifacts, &name).await.unwrap(), content);
     }
-    let refused = upload(&mut service.artifacts(RACK), content, 18).await.unwrap_err();
+    let refused = upload(&mut service.artifacts(RACK), content, 18)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
 
     // Sweeps name it likewise.
@@ -109,7 +125,11 @@ async fn an_artifact_over_the_limit_is_refused_before_it_is_sent() {
     let refused = upload(&mut ann, &content, 1001).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused:?}");
     assert_eq!(calls::reason(&refused), "ARTIFACT_TOO_LARGE");
-    assert!(refused.message().contains("has 1001 bytes, more than the limit of 1000"));
+    assert!(
+        refused
+            .message()
+            .contains("has 1001 bytes, more than the limit of 1000")
+    );
     // Nor by saying that it is smaller.
     upload(&mut ann, &content, 1000).await.unwrap_err();
     let there = received(&mut ann, &name_of(&content)).await;
@@ -143,8 +163,12 @@ async fn a_repeated_request_lets_go_of_no_artifact() {
     let named = made[0].spec.clone().unwrap().data.unwrap();
     assert!(made.iter().all(|sweep| sweep.id == made[0].id));
     upload(&mut ann, &contents[2], 1000).await.unwrap();
-    let held = contents[..2].iter().find(|content| named.contains(&name_of(content)));
+    let held = contents[..2]
+        .iter()
+        .find(|content| named.contains(&name_of(content)));
     let there = received(&mut ann, &name_of(held.unwrap())).await;
     assert!(there.complete, "the sweep's own artifact has given way");
-    calls::cancel(&mut service.sweeps(ANN), &made[0].id).await.unwrap();
+    calls::cancel(&mut service.sweeps(ANN), &made[0].id)
+        .await
+        .unwrap();
 }

@@ -1,9 +1,7 @@
 //! `CreateSweep`: once, whatever the network does.
 
 use rangefinder_proto::v1;
-use rangefinder_service_tests::calls::{
-    self, create, delete, ended, get, named, spec, try_create,
-};
+use rangefinder_service_tests::calls::{self, create, delete, ended, get, named, spec, try_create};
 use rangefinder_service_tests::{ANN, BEN, Service};
 use std::collections::HashSet;
 use tonic::Code;
@@ -31,7 +29,9 @@ async fn a_request_starts_one_sweep_however_often_it_is_sent() {
             priority: number,
             ..with_id("r1")
         };
-        calls.push(tokio::spawn(async move { create(&mut sweeps, request).await }));
+        calls.push(tokio::spawn(
+            async move { create(&mut sweeps, request).await },
+        ));
     }
     let mut made = HashSet::new();
     for call in calls {
@@ -115,7 +115,10 @@ async fn a_request_can_be_checked_without_a_start() {
         ..named("checked")
     };
     let checked = create(&mut ann, check.clone()).await;
-    assert_eq!((checked.id.as_str(), checked.name.as_str()), ("", "checked"));
+    assert_eq!(
+        (checked.id.as_str(), checked.name.as_str()),
+        ("", "checked")
+    );
     assert_eq!(checked.spec.unwrap().batch_size, Some(64));
     assert_eq!(count(&mut ann).await, 0);
     let wrong = v1::CreateSweepRequest {

@@ -64,9 +64,15 @@ async fn a_completed_sweep_is_read_in_other_ways_and_stays_as_it_is() {
     };
     let refused = suggest(Some(wrong)).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
-    let fields: Vec<_> = mistakes(&refused).into_iter().map(|(field, ..)| field).collect();
+    let fields: Vec<_> = mistakes(&refused)
+        .into_iter()
+        .map(|(field, ..)| field)
+        .collect();
     assert!(fields.contains(&"reading.method".to_owned()), "{fields:?}");
-    assert!(fields.contains(&"reading.early_stop_threshold".to_owned()), "{fields:?}");
+    assert!(
+        fields.contains(&"reading.early_stop_threshold".to_owned()),
+        "{fields:?}"
+    );
     assert_eq!(get(&mut ann, &sweep.id).await.unwrap(), before);
 }
 
@@ -144,7 +150,10 @@ async fn curves_from_elsewhere_are_read_and_not_kept() {
         ..request(&rates, &[&losses])
     };
     let answer = analyze(smoothed).await.unwrap();
-    assert!(answer.rule_value.is_some() && answer.verdict.is_none(), "{answer:?}");
+    assert!(
+        answer.rule_value.is_some() && answer.verdict.is_none(),
+        "{answer:?}"
+    );
 
     // Stopped early; and planned so far that the rates leave the range of numbers.
     for planned in [101, 5000] {
@@ -174,11 +183,20 @@ async fn a_curve_that_makes_no_sense_is_refused_by_field() {
         (request(&rates, &[]), "replicas"),
         (request(&rates, &[&[]]), "replicas"),
         (request(&rates[1..], &[&losses]), "replicas"),
-        (with(&|request| request.num_training = Some(19)), "num_training"),
-        (with(&|request| request.num_training = Some(u32::MAX)), "num_training"),
+        (
+            with(&|request| request.num_training = Some(19)),
+            "num_training",
+        ),
+        (
+            with(&|request| request.num_training = Some(u32::MAX)),
+            "num_training",
+        ),
         (with(&|request| request.beta = Some(1.0)), "beta"),
         (with(&|request| request.beta = Some(f64::NAN)), "beta"),
-        (with(&|request| request.reading = Some(reading("best"))), "reading.method"),
+        (
+            with(&|request| request.reading = Some(reading("best"))),
+            "reading.method",
+        ),
         (
             v1::AnalyzeCurveRequest {
                 smoothed: true,
@@ -191,16 +209,27 @@ async fn a_curve_that_makes_no_sense_is_refused_by_field() {
         let refused = ann.analyze_curve(request).await.expect_err(field);
         assert_eq!(refused.code(), Code::InvalidArgument, "{field}");
         let found = mistakes(&refused);
-        assert!(found.iter().any(|(named, ..)| named == field), "{field}: {found:?}");
-        assert!(found.iter().all(|(_, code, _)| code.starts_with("RF")), "{found:?}");
+        assert!(
+            found.iter().any(|(named, ..)| named == field),
+            "{field}: {found:?}"
+        );
+        assert!(
+            found.iter().all(|(_, code, _)| code.starts_with("RF")),
+            "{found:?}"
+        );
     }
     // Too many points are refused, and so is a message that is larger.
     let rates: Vec<_> = (1..=100_001).map(f64::from).collect();
     let losses = vec![1.0; 100_001];
-    let refused = ann.analyze_curve(request(&rates, &[&losses])).await.unwrap_err();
+    let refused = ann
+        .analyze_curve(request(&rates, &[&losses]))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
     assert_eq!(mistakes(&refused)[0].0, "learning_rates");
-    let refused = ann.analyze_curve(request(&rates, &[&losses, &losses, &losses])).await;
+    let refused = ann
+        .analyze_curve(request(&rates, &[&losses, &losses, &losses]))
+        .await;
     let refused = refused.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
     assert!(refused.message().contains("too large"), "{refused:?}");

@@ -40,7 +40,9 @@ const FREE: [&str; 6] = [
 
 fn fields() -> BTreeSet<String> {
     let pool = DescriptorPool::decode(rangefinder_proto::DESCRIPTORS).unwrap();
-    let spec = pool.get_message_by_name("rangefinder.v1.SweepSpec").unwrap();
+    let spec = pool
+        .get_message_by_name("rangefinder.v1.SweepSpec")
+        .unwrap();
     spec.fields().map(|field| field.name().to_owned()).collect()
 }
 
@@ -55,7 +57,10 @@ fn well_said(status: &tonic::Status) -> BTreeSet<String> {
         // Many gRPC libraries take 8 KiB of headers, in base64.
         assert!(status.details().len() < 6000, "{}", status.details().len());
         let (what, remedy) = description.split_once('\n').unwrap_or_default();
-        assert!(!what.is_empty() && !remedy.is_empty(), "{field}: {description}");
+        assert!(
+            !what.is_empty() && !remedy.is_empty(),
+            "{field}: {description}"
+        );
         named.insert(field);
     }
     named
@@ -80,7 +85,10 @@ async fn every_wrong_field_is_named_with_a_code_and_a_remedy() {
         let refused = try_create(&mut ann, request).await;
         let refused = refused.expect_err(field);
         let named = well_said(&refused);
-        assert!(named.contains(&format!("spec.{field}")), "{field}: {named:?}");
+        assert!(
+            named.contains(&format!("spec.{field}")),
+            "{field}: {named:?}"
+        );
         assert!(refused.message().contains("mistake"), "{refused:?}");
     }
 }
@@ -97,7 +105,11 @@ async fn much_that_is_wrong_and_long_still_fits_into_an_answer() {
     assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{refused:?}");
     let found = mistakes(&refused);
     assert!(found.len() > 40, "{}", found.len());
-    assert!(refused.details().len() < 6000, "{}", refused.details().len());
+    assert!(
+        refused.details().len() < 6000,
+        "{}",
+        refused.details().len()
+    );
     let long = "\u{1f980}".repeat(300_000);
     let long = v1::CreateSweepRequest {
         spec: Some(v1::SweepSpec {
@@ -153,7 +165,9 @@ async fn all_that_is_wrong_is_said_at_once() {
     let named = well_said(&refused);
     assert_eq!(named, expected.map(str::to_owned).into());
     // A path that leads nowhere is one mistake.
-    let data = mistakes(&refused).into_iter().filter(|(field, ..)| field == "spec.data");
+    let data = mistakes(&refused)
+        .into_iter()
+        .filter(|(field, ..)| field == "spec.data");
     assert_eq!(data.count(), 1);
 }
 
@@ -195,7 +209,10 @@ async fn a_specification_that_says_nothing_is_told_what_it_must_say() {
     // All fields have defaults.
     let sweep = try_create(&mut ann, request).await.unwrap();
     let spec = sweep.spec.unwrap();
-    assert_eq!((spec.model.as_deref(), spec.data.as_deref()), (Some("mlp"), Some("digits")));
+    assert_eq!(
+        (spec.model.as_deref(), spec.data.as_deref()),
+        (Some("mlp"), Some("digits"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,7 +227,10 @@ async fn a_list_that_is_asked_for_wrongly_is_refused_whole() {
         };
         let refused = list(&mut ann, request).await.unwrap_err();
         assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{token}");
-        let fields: Vec<_> = mistakes(&refused).into_iter().map(|(field, ..)| field).collect();
+        let fields: Vec<_> = mistakes(&refused)
+            .into_iter()
+            .map(|(field, ..)| field)
+            .collect();
         assert_eq!(fields, ["page_token", "states", "states"], "{token}");
     }
 }

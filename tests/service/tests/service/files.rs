@@ -36,7 +36,11 @@ async fn paths_lead_nowhere_else_and_tell_nothing() {
     let whole = root.canonicalize().unwrap().join("there.npz");
     for data in ["sets:there.npz", "sets:within.npz", whole.to_str().unwrap()] {
         let sweep = create(&mut ann, with_data(data)).await;
-        assert_eq!(sweep.spec.unwrap().data.as_deref(), whole.to_str(), "{data}");
+        assert_eq!(
+            sweep.spec.unwrap().data.as_deref(),
+            whole.to_str(),
+            "{data}"
+        );
     }
     let outside = secret.to_str().unwrap();
     let absent = service.folder().join("absent.npz");
@@ -60,7 +64,13 @@ async fn paths_lead_nowhere_else_and_tell_nothing() {
         }
         assert_eq!(said[0], said[1]);
     }
-    for path in ["sets:link.npz", "sets:", "sets:.", "sets:there.npz\0", "sets:*.npz"] {
+    for path in [
+        "sets:link.npz",
+        "sets:",
+        "sets:.",
+        "sets:there.npz\0",
+        "sets:*.npz",
+    ] {
         let refused = try_create(&mut ann, with_data(path)).await.unwrap_err();
         let found = mistakes(&refused);
         assert_eq!(found[0].0, "spec.data", "{path}");

@@ -62,7 +62,10 @@ async fn the_sweeps_of_others_are_as_if_they_were_not_there() {
         assert_eq!(answer, v1::ListSweepsResponse::default(), "{owner}");
     }
     // Nothing has happened to them.
-    assert_eq!(get(&mut ann, &active.id).await.unwrap().0.state(), v1::SweepState::Waiting);
+    assert_eq!(
+        get(&mut ann, &active.id).await.unwrap().0.state(),
+        v1::SweepState::Waiting
+    );
     get(&mut ann, &cancelled.id).await.unwrap();
 }
 
@@ -78,7 +81,10 @@ async fn workers_do_not_tell_whose_sweep_they_work_on() {
     });
     assert_eq!(seen.await, sweep.id);
     let theirs = workers(&mut service.sweeps(BEN)).await.pop().unwrap();
-    assert_eq!((theirs.state(), theirs.sweep_id.as_str()), (v1::WorkerState::Busy, ""));
+    assert_eq!(
+        (theirs.state(), theirs.sweep_id.as_str()),
+        (v1::WorkerState::Busy, "")
+    );
     let all = workers(&mut service.sweeps(ROOT)).await.pop().unwrap();
     assert_eq!(all.sweep_id, sweep.id);
 }
@@ -94,7 +100,10 @@ async fn an_admin_does_with_all_sweeps_what_their_owners_may() {
     assert_eq!(end.owner, ANN);
     let refusals = on(&mut root, &sweep.id).await;
     assert!(refusals.iter().all(Option::is_none), "{refusals:?}");
-    assert_eq!(get(&mut ann, &sweep.id).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        get(&mut ann, &sweep.id).await.unwrap_err().code(),
+        Code::NotFound
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,7 +113,11 @@ async fn a_worker_s_token_neither_makes_nor_reads_sweeps() {
     let mut rack = service.sweeps(RACK);
     let mut refusals = on(&mut rack, &sweep.id).await;
     refusals.push(calls::try_create(&mut rack, named("rack's")).await.err());
-    refusals.push(calls::list(&mut rack, v1::ListSweepsRequest::default()).await.err());
+    refusals.push(
+        calls::list(&mut rack, v1::ListSweepsRequest::default())
+            .await
+            .err(),
+    );
     let analyze = v1::AnalyzeCurveRequest::default();
     refusals.push(rack.analyze_curve(analyze).await.err());
     refusals.push(rack.list_workers(v1::ListWorkersRequest {}).await.err());
@@ -114,7 +127,10 @@ async fn a_worker_s_token_neither_makes_nor_reads_sweeps() {
     refusals.push(rack.drain_worker(drain).await.err());
     for refused in refusals {
         let refused = refused.unwrap();
-        assert_eq!((refused.code(), &*reason(&refused)), (Code::PermissionDenied, "ROLE"));
+        assert_eq!(
+            (refused.code(), &*reason(&refused)),
+            (Code::PermissionDenied, "ROLE")
+        );
     }
 }
 
@@ -134,7 +150,10 @@ fn hello(worker: &str) -> v1::ConnectRequest {
 async fn a_client_s_token_neither_acts_as_a_worker_nor_drains_one() {
     let service = Service::start().await;
     let _worker = service.worker("w1", "{}");
-    eventually("the worker", async || workers(&mut service.sweeps(ANN)).await.pop()).await;
+    eventually("the worker", async || {
+        workers(&mut service.sweeps(ANN)).await.pop()
+    })
+    .await;
     for name in [ANN, ROOT] {
         let greeting = tokio_stream::once(hello("intruder"));
         let connected = within("Connect", service.workers(name).connect(greeting)).await;
@@ -214,11 +233,19 @@ async fn a_revoked_token_ends_what_it_had_opened() {
 async fn a_new_token_is_taken_without_a_restart() {
     let service = Service::start().await;
     let data = service.data().to_str().unwrap();
-    let made = ["token", "create", "--role", "client", "--name", "eve", "--data-dir", data];
+    let made = [
+        "token",
+        "create",
+        "--role",
+        "client",
+        "--name",
+        "eve",
+        "--data-dir",
+        data,
+    ];
     let made = service.command(ANN, &made);
-    let mut eve = v1::sweep_service_client::SweepServiceClient::new(
-        service.with_token(made.stdout.trim()),
-    );
+    let mut eve =
+        v1::sweep_service_client::SweepServiceClient::new(service.with_token(made.stdout.trim()));
     eventually("the new token", async || {
         let call = eve.list_workers(v1::ListWorkersRequest {});
         call.await.ok()

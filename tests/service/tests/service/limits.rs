@@ -1,9 +1,7 @@
 //! Limits that clients run into.
 
 use rangefinder_proto::v1;
-use rangefinder_service_tests::calls::{
-    cancel, create, named, reason, spec, try_create,
-};
+use rangefinder_service_tests::calls::{cancel, create, named, reason, spec, try_create};
 use rangefinder_service_tests::{ANN, BEN, ROOT, Service};
 use tonic::Code;
 
@@ -36,7 +34,9 @@ async fn too_many_sweeps_are_refused_until_one_has_ended() {
     let refused = try_create(&mut ben, named("other")).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(
-        refused.message().starts_with("3 sweeps are active, which is the limit"),
+        refused
+            .message()
+            .starts_with("3 sweeps are active, which is the limit"),
         "{refused:?}"
     );
     // What was refused can be asked for again.
@@ -80,7 +80,14 @@ async fn text_that_is_no_utf_8_and_numbers_that_are_none_do_no_harm() {
     assert_eq!(list.into_inner().sweeps.len(), 1);
     let list = root.list_sweeps(found("%%")).await.unwrap();
     assert_eq!(list.into_inner().sweeps.len(), 0);
-    for id in ["", "sweep-", "' OR 1=1 --", "../data", &"x".repeat(100_000), "\0"] {
+    for id in [
+        "",
+        "sweep-",
+        "' OR 1=1 --",
+        "../data",
+        &"x".repeat(100_000),
+        "\0",
+    ] {
         let refused = cancel(&mut ann, id).await.unwrap_err();
         assert_eq!(refused.code(), Code::NotFound, "{id}");
     }

@@ -70,8 +70,14 @@ async fn filters_choose_what_is_listed() {
         name_prefix: name_prefix.to_owned(),
         ..page(1, "")
     };
-    assert_eq!(pages(&mut ann, prefix("a-")).await, (vec!["a-2".into(), "a-1".into()], 2));
-    assert_eq!(pages(&mut root, prefix("a-")).await.0, ["a-3", "a-2", "a-1"]);
+    assert_eq!(
+        pages(&mut ann, prefix("a-")).await,
+        (vec!["a-2".into(), "a-1".into()], 2)
+    );
+    assert_eq!(
+        pages(&mut root, prefix("a-")).await.0,
+        ["a-3", "a-2", "a-1"]
+    );
     assert_eq!(pages(&mut ann, prefix("c")).await.0, [""; 0]);
 
     let states = |states: &[v1::SweepState]| v1::ListSweepsRequest {
@@ -82,8 +88,17 @@ async fn filters_choose_what_is_listed() {
     let cancelled = v1::SweepState::Cancelled;
     assert_eq!(pages(&mut root, states(&[cancelled])).await.0, ["a-3"]);
     assert_eq!(pages(&mut root, states(&[waiting])).await.0.len(), 4);
-    assert_eq!(pages(&mut root, states(&[waiting, cancelled])).await.0.len(), 5);
-    assert_eq!(pages(&mut root, states(&[v1::SweepState::Running])).await.0, [""; 0]);
+    assert_eq!(
+        pages(&mut root, states(&[waiting, cancelled]))
+            .await
+            .0
+            .len(),
+        5
+    );
+    assert_eq!(
+        pages(&mut root, states(&[v1::SweepState::Running])).await.0,
+        [""; 0]
+    );
 
     let owner = |owner: &str| v1::ListSweepsRequest {
         owner: owner.to_owned(),

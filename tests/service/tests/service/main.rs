@@ -3,8 +3,8 @@
 mod artifacts;
 mod create;
 mod curves;
-mod files;
 mod fields;
+mod files;
 mod isolation;
 mod limits;
 mod list;

@@ -7,8 +7,8 @@ use rangefinder_service_tests::calls::{
 use rangefinder_service_tests::{ANN, ROOT, Service, eventually, within};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 fn drain(worker: &str) -> v1::DrainWorkerRequest {
     v1::DrainWorkerRequest {
@@ -38,7 +38,10 @@ async fn a_drained_worker_finishes_what_it_has_and_leaves() {
         (worker.state() == v1::WorkerState::Busy).then_some(worker)
     })
     .await;
-    assert_eq!((busy.id.as_str(), busy.sweep_id.as_str()), ("w1", sweep.id.as_str()));
+    assert_eq!(
+        (busy.id.as_str(), busy.sweep_id.as_str()),
+        ("w1", sweep.id.as_str())
+    );
     assert_eq!(busy.device, "cpu");
     assert!(busy.versions.contains_key("rangefinder"), "{busy:?}");
     eventually("the first replica's task", async || {
@@ -61,7 +64,11 @@ async fn a_drained_worker_finishes_what_it_has_and_leaves() {
     })
     .await;
     assert_eq!(waiting.state(), v1::SweepState::Running);
-    assert!(waiting.waiting_for.contains("worker"), "{}", waiting.waiting_for);
+    assert!(
+        waiting.waiting_for.contains("worker"),
+        "{}",
+        waiting.waiting_for
+    );
     let _other = service.worker("w2", "{}");
     let end = ended(&mut ann, &sweep.id).await;
     assert_eq!(end.state(), v1::SweepState::Completed);
@@ -71,7 +78,10 @@ async fn a_drained_worker_finishes_what_it_has_and_leaves() {
         .filter(|event| event.r#type == "granted")
         .map(|event| event.json)
         .collect();
-    assert!(granted.iter().any(|json| json.contains(r#""w2""#)), "{granted:?}");
+    assert!(
+        granted.iter().any(|json| json.contains(r#""w2""#)),
+        "{granted:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +110,11 @@ async fn a_sweep_says_what_it_waits_for() {
         (sweep.progress.unwrap().steps_done > 0).then_some(())
     })
     .await;
-    let third = create(&mut service.sweeps(rangefinder_service_tests::BEN), named("third")).await;
+    let third = create(
+        &mut service.sweeps(rangefinder_service_tests::BEN),
+        named("third"),
+    )
+    .await;
     assert_eq!(third.waiting_for, "2 workers are busy with other work");
     assert_eq!(third.state(), v1::SweepState::Waiting);
 }
@@ -119,13 +133,23 @@ async fn the_health_of_every_service_is_told() {
             service: name.to_owned(),
         };
         let answer = within("health", health.check(request)).await.unwrap();
-        assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{name}");
+        assert_eq!(
+            answer.into_inner().status(),
+            ServingStatus::Serving,
+            "{name}"
+        );
     }
     let unknown = HealthCheckRequest {
         service: "rangefinder.v1.Nothing".to_owned(),
     };
-    assert_eq!(health.check(unknown).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        health.check(unknown).await.unwrap_err().code(),
+        Code::NotFound
+    );
     let mut stranger = HealthClient::new(service.channel());
-    let refused = stranger.check(HealthCheckRequest::default()).await.unwrap_err();
+    let refused = stranger
+        .check(HealthCheckRequest::default())
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
 }

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Request, Status, Streaming};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-use tonic_reflection::pb::v1::ServerReflectionRequest;
 
 /// Messages of which the type is known at run time only.
 struct Dynamic(MessageDescriptor);
@@ -73,9 +73,11 @@ impl Stranger {
 
     async fn services(connection: &Authorized) -> Vec<String> {
         match Self::ask(connection, MessageRequest::ListServices(String::new())).await {
-            MessageResponse::ListServicesResponse(list) => {
-                list.service.into_iter().map(|service| service.name).collect()
-            }
+            MessageResponse::ListServicesResponse(list) => list
+                .service
+                .into_iter()
+                .map(|service| service.name)
+                .collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -107,7 +109,10 @@ impl Stranger {
 
     fn method(&self, service: &str, name: &str) -> MethodDescriptor {
         let service = self.pool.get_service_by_name(service).unwrap();
-        service.methods().find(|method| method.name() == name).unwrap()
+        service
+            .methods()
+            .find(|method| method.name() == name)
+            .unwrap()
     }
 
     /// Calls a method with a message in JSON.
@@ -143,7 +148,10 @@ async fn a_sweep_is_run_by_who_knows_the_address_and_a_token_only() {
         "rangefinder.v1.WorkerService",
         "grpc.health.v1.Health",
     ] {
-        assert!(services.iter().any(|service| service == name), "{name}: {services:?}");
+        assert!(
+            services.iter().any(|service| service == name),
+            "{name}: {services:?}"
+        );
     }
     let stranger = Stranger::new(connection, SWEEPS).await;
     // As in docs/api.md.
@@ -155,13 +163,17 @@ async fn a_sweep_is_run_by_who_knows_the_address_and_a_token_only() {
     let id = made["sweep"]["id"].as_str().unwrap().to_owned();
     assert_eq!(made["sweep"]["spec"]["batchSize"], 64);
 
-    let mut events = stranger.call(SWEEPS, "WatchSweep", json!({"sweep_id": id})).await;
+    let mut events = stranger
+        .call(SWEEPS, "WatchSweep", json!({"sweep_id": id}))
+        .await;
     let mut last = Value::Null;
     while let Some(answer) = within("an event", events.message()).await.unwrap() {
         last = serde_json::to_value(&answer).unwrap()["event"].take();
     }
     assert_eq!(last["type"], "ended");
-    let ended = stranger.once(SWEEPS, "GetSweep", json!({"sweep_id": id})).await;
+    let ended = stranger
+        .once(SWEEPS, "GetSweep", json!({"sweep_id": id}))
+        .await;
     assert_eq!(ended["sweep"]["state"], "SWEEP_STATE_COMPLETED");
     assert_eq!(ended["sweep"]["lastEventNumber"], last["number"]);
     let other = json!({"sweep_id": id, "reading": {"method": "valley"}});
@@ -177,6 +189,8 @@ async fn reflection_needs_a_token_too() {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let refused = reflection.server_reflection_info(tokio_stream::once(request)).await;
+    let refused = reflection
+        .server_reflection_info(tokio_stream::once(request))
+        .await;
     assert_eq!(refused.unwrap_err().code(), tonic::Code::Unauthenticated);
 }

@@ -36,11 +36,17 @@ async fn a_watch_goes_on_where_a_restart_has_cut_it_off() {
         // The request is known still.
         assert_eq!(create(&mut ann, request.clone()).await.id, sweep.id);
     }
-    let mut stream = watch(&mut ann, &sweep.id, seen.len() as u64 + 1).await.unwrap();
+    let mut stream = watch(&mut ann, &sweep.id, seen.len() as u64 + 1)
+        .await
+        .unwrap();
     while let Some(event) = next(&mut stream).await.unwrap() {
         seen.push(event);
     }
-    assert_eq!(seen, events(&mut ann, &sweep.id).await, "none is missing, none is another");
+    assert_eq!(
+        seen,
+        events(&mut ann, &sweep.id).await,
+        "none is missing, none is another"
+    );
     let numbers: Vec<_> = seen.iter().map(|event| event.number).collect();
     assert_eq!(numbers, (1..=seen.len() as u64).collect::<Vec<_>>());
     let (end, document) = get(&mut ann, &sweep.id).await.unwrap();

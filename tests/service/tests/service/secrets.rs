@@ -28,7 +28,9 @@ async fn secrets_are_in_no_log_no_argument_no_file_and_no_message() {
         .into();
     let hidden = |what: &str, text: &[u8]| {
         for secret in &secrets {
-            let found = text.windows(secret.len()).any(|part| part == secret.as_bytes());
+            let found = text
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes());
             assert!(!found, "a secret is in {what}");
         }
     };
@@ -38,8 +40,14 @@ async fn secrets_are_in_no_log_no_argument_no_file_and_no_message() {
     ended(&mut ann, &sweep.id).await;
     let (_, document) = get(&mut ann, &sweep.id).await.unwrap();
     hidden("sweep.json", document.as_bytes());
-    hidden("the arguments of the service", service.process().arguments().as_bytes());
-    hidden("the arguments of the worker", worker.0.arguments().as_bytes());
+    hidden(
+        "the arguments of the service",
+        service.process().arguments().as_bytes(),
+    );
+    hidden(
+        "the arguments of the worker",
+        worker.0.arguments().as_bytes(),
+    );
 
     // Commands, with a token that holds, one that no longer does, and one that is mistyped.
     let list = service.command(ANN, &["list"]);

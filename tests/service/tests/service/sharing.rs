@@ -58,8 +58,13 @@ async fn two_clients_share_two_workers_whoever_has_more_sweeps() {
     let begin = ben_s.iter().map(|(_, from, _)| *from).min().unwrap();
     let end = ben_s.iter().map(|(_, _, until)| *until).max().unwrap();
     let ann_last = ann_s.iter().map(|(_, _, until)| *until).max().unwrap();
-    assert!(end < ann_last, "the smaller share of the work is done first");
-    let within = ann_s.iter().filter(|(_, from, until)| *from >= begin && *until <= end);
+    assert!(
+        end < ann_last,
+        "the smaller share of the work is done first"
+    );
+    let within = ann_s
+        .iter()
+        .filter(|(_, from, until)| *from >= begin && *until <= end);
     let (within, of) = (within.count(), ben_s.len());
     assert!((of / 2..=of + 2).contains(&within), "{within} beside {of}");
 }

@@ -76,18 +76,24 @@ async fn clients_and_workers_come_through_mutual_tls_and_strangers_do_not() {
     let _worker = service.worker_with("w1", "{}", &files);
     let mut ann = service.sweeps(ANN);
     let sweep = create(&mut ann, named("secret")).await;
-    assert_eq!(ended(&mut ann, &sweep.id).await.state(), v1::SweepState::Completed);
+    assert_eq!(
+        ended(&mut ann, &sweep.id).await.state(),
+        v1::SweepState::Completed
+    );
     let shown = service.command(ANN, &["show", &sweep.id]);
-    assert!(shown.code == Some(0) && shown.stdout.contains(&sweep.id), "{shown:?}");
+    assert!(
+        shown.code == Some(0) && shown.stdout.contains(&sweep.id),
+        "{shown:?}"
+    );
 
     // Without a certificate of one's own, without trust, and without TLS.
     let server = service.url();
     let plain = server.replace("https", "http");
-    let arguments = |server: &str| vec!["list".to_owned(), "--server".to_owned(), server.to_owned()];
+    let arguments =
+        |server: &str| vec!["list".to_owned(), "--server".to_owned(), server.to_owned()];
     let run = |server: &str, ca: Option<&Path>| {
-        let mut command = std::process::Command::new(rangefinder_service_tests::program(
-            "served-coordinator",
-        ));
+        let mut command =
+            std::process::Command::new(rangefinder_service_tests::program("served-coordinator"));
         command
             .args(arguments(server))
             .args(["--timeout", "2"])
@@ -97,7 +103,11 @@ async fn clients_and_workers_come_through_mutual_tls_and_strangers_do_not() {
         }
         rangefinder_service_tests::Process::run(&mut command)
     };
-    for stranger in [run(&server, Some(&ca)), run(&server, Some(&client_ca)), run(&plain, None)] {
+    for stranger in [
+        run(&server, Some(&ca)),
+        run(&server, Some(&client_ca)),
+        run(&plain, None),
+    ] {
         assert_eq!(stranger.code, Some(1), "{stranger:?}");
         assert!(!stranger.stdout.contains(&sweep.id));
     }

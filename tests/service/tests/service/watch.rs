@@ -43,7 +43,10 @@ async fn who_watches_sees_each_event_once_and_the_answer_after_the_last() {
     assert_eq!(document["suggestion"]["lr"].as_f64(), Some(lr));
     assert!(end.end_time.is_some() && end.waiting_for.is_empty());
     let progress = end.progress.unwrap();
-    assert!(progress.steps_done > 0 && progress.workers_busy == 0, "{progress:?}");
+    assert!(
+        progress.steps_done > 0 && progress.workers_busy == 0,
+        "{progress:?}"
+    );
     // They are stored as they were sent, and each is its canonical form.
     assert_eq!(events(&mut ann, &sweep.id).await, live);
     for event in &live {
@@ -105,7 +108,9 @@ async fn a_watch_goes_on_from_any_number_however_often_it_is_cut_off() {
         while let Some(event) = next(&mut stream).await.unwrap() {
             rest.push(event);
         }
-        let left_out = usize::try_from(from.saturating_sub(1)).unwrap().min(all.len());
+        let left_out = usize::try_from(from.saturating_sub(1))
+            .unwrap()
+            .min(all.len());
         assert_eq!(rest, all[left_out..], "{from}");
     }
 }
@@ -186,7 +191,8 @@ async fn a_cancelled_sweep_ends_for_all_who_watch_and_stays_as_it_is() {
 async fn a_sweep_that_fails_says_why() {
     let service = Service::start().await;
     let mut ann = service.sweeps(ANN);
-    let mistake = r#"{"mistakes": [{"field": "data", "message": "has no column `y`", "remedy": "name it"}]}"#;
+    let mistake =
+        r#"{"mistakes": [{"field": "data", "message": "has no column `y`", "remedy": "name it"}]}"#;
     let _worker = service.worker("w1", mistake);
     let sweep = create(&mut ann, named("wrong")).await;
     let end = calls::ended(&mut ann, &sweep.id).await;
