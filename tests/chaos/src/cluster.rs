@@ -224,13 +224,31 @@ impl<'a> Cluster<'a> {
         .await
     }
 
-    /// A client, over a line of its own.
+    /// The line of the clients.
+    #[must_use]
+    pub fn door(&self) -> &Proxy {
+        &self.door
+    }
+
+    /// A client, over the line of the clients.
     ///
     /// # Errors
     /// When its options are wrong.
     pub fn client(&self) -> Result<Client> {
+        self.client_of(self.door.address())
+    }
+
+    /// A client that no fault of the network befalls.
+    ///
+    /// # Errors
+    /// When no coordinator runs.
+    pub fn client_beside(&self) -> Result<Client> {
+        self.client_of(self.address.ok_or("no coordinator runs")?)
+    }
+
+    fn client_of(&self, address: SocketAddr) -> Result<Client> {
         let options = Options {
-            server: format!("http://{}", self.door.address()),
+            server: format!("http://{address}"),
             token: Token::new(self.bench.client_token(), "the cell")?,
             tls: ClientTls::default(),
             timeout: DEADLINE,

@@ -6,7 +6,7 @@ use crate::check::{self, Reference};
 use crate::cluster::Cluster;
 use crate::matrix::Downtime;
 use crate::proxy::Direction;
-use crate::sweeps::{Shape, WORKERS};
+use crate::sweeps::{Shape, WORKERS, request};
 use crate::watching::Watching;
 use crate::{Result, eventually};
 use rangefinder_proto::v1;
@@ -18,7 +18,7 @@ use std::time::Duration;
 pub type Story = fn(&Bench) -> Result;
 
 /// All of them, by name, with what they show.
-pub const STORIES: [(&str, &str, Story); 12] = [
+pub const STORIES: [(&str, &str, Story); 13] = [
     (
         "all_workers_are_killed_at_once",
         "every task is run again by the processes that take their places",
@@ -65,6 +65,11 @@ pub const STORIES: [(&str, &str, Story); 12] = [
         the_clock_is_set_back,
     ),
     (
+        "the_answer_to_a_creation_is_lost",
+        "the coordinator is killed before the client hears of its sweep; asked again, it starts no second one",
+        the_answer_to_a_creation_is_lost,
+    ),
+    (
         "everything_is_slow",
         "40 ms for every message, each way",
         everything_is_slow,
@@ -76,7 +81,7 @@ pub const STORIES: [(&str, &str, Story); 12] = [
     ),
     (
         "the_network_flaps",
-        "both workers are cut off eight times in one sweep",
+        "both workers and the client are cut off eight times in one sweep",
         the_network_flaps,
     ),
 ];
@@ -302,6 +307,40 @@ fn the_clock_is_set_back(bench: &Bench) -> Result {
     })
 }
 
+fn the_answer_to_a_creation_is_lost(bench: &Bench) -> Result {
+    let reference = bench.reference(Shape::Segments)?;
+    bench.run(WORKERS, async |cluster: &mut Cluster<'_>| {
+        cluster.start_workers().await?;
+        cluster.door().hold(Direction::Down);
+        let client = cluster.client()?;
+        let creating = client.create(request(Shape::Segments)?, None);
+        let all = || (v1::ListSweepsRequest::default(), usize::MAX);
+        let disturbing = async {
+            let beside = cluster.client_beside()?;
+            eventually("the sweep is there", async || {
+                let (request, most) = all();
+                Ok(!beside.list(request, most).await?.is_empty())
+            })
+            .await?;
+            cluster.coordinator()?.kill().await?;
+            cluster.door().cut();
+            cluster.door().heal();
+            cluster.start_coordinator().await
+        };
+        let (created, disturbed) = tokio::join!(creating, disturbing);
+        disturbed?;
+        // The same request once more.
+        let (id, watching) = cluster.create(Shape::Segments).await?;
+        let (request, most) = all();
+        let there = client.list(request, most).await?;
+        if created?.id != id || there.len() != 1 {
+            return Err(format!("not one sweep, but {there:?}").into());
+        }
+        // An order that had not left may have been lost with the coordinator.
+        completes(cluster, &reference, &id, &watching, 2).await
+    })
+}
+
 fn everything_is_slow(bench: &Bench) -> Result {
     const SLOW: Duration = Duration::from_millis(40);
     let reference = bench.reference(Shape::Hybrid)?;
@@ -356,6 +395,8 @@ fn the_network_flaps(bench: &Bench) -> Result {
                 line.cut();
                 line.heal();
             }
+            cluster.door().cut();
+            cluster.door().heal();
             for Held { task, step } in stations(round) {
                 cluster.gates.release(task, step)?;
             }
