@@ -9,7 +9,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "what a test cannot do fails it"
 )]
 
