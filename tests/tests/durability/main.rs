@@ -7,10 +7,7 @@
 //! - `full_disk`: its disk is full for a while.
 //! - `folders`: what folders are taken, and what is refused.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test cannot do fails it"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
 
 mod bench;
 mod folders;

@@ -28,7 +28,8 @@ pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
         .clone()
         .or_else(|| std::env::var(COLLECTOR).ok());
     let mut options = options(args)?;
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
         let collector = collector.filter(|endpoint| !endpoint.trim().is_empty());
         let spans = collector
             .map(|endpoint| Spans::to(endpoint.trim()))
@@ -63,7 +64,10 @@ pub(in crate::cli) fn run(args: ServeArgs) -> Result<u8, Trouble> {
             .map_err(|error| Trouble::of(&error))?;
         tracing::info!("the service has ended; all is stored");
         Ok(exit::OK)
-    })
+    });
+    // A curve that is still being read for somebody ends with the process.
+    runtime.shutdown_background();
+    served
 }
 
 fn options(args: ServeArgs) -> Result<Options, Trouble> {

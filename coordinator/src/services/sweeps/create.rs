@@ -17,7 +17,7 @@ use std::collections::HashSet;
 /// Bytes of the longest request id and name.
 const MAX_TEXT: usize = 128;
 /// Most steps of a sweep: the time to read its curve goes by their square.
-const MAX_STEPS: u32 = 100_000;
+const MAX_STEPS: u32 = 20_000;
 /// Highest priority, and lowest below zero.
 const MAX_PRIORITY: i32 = 100;
 

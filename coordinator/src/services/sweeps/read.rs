@@ -14,9 +14,8 @@ use rangefinder_sweep::suggest::{SmoothedRequest, suggest_smoothed};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Most points of a curve that is analyzed, over all replicas: the time goes by their square, and a
-/// curve of so many takes seconds.
-const MAX_POINTS: usize = 100_000;
+/// Most points of a curve that is analyzed, over all replicas: the time goes by their square.
+const MAX_POINTS: usize = 20_000;
 
 /// Curves that are read at a time; others wait, so that reading them leaves the engine its core.
 const AT_A_TIME: usize = 1;
