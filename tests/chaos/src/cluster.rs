@@ -282,7 +282,7 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// When it is refused.
     pub async fn create(&self, shape: Shape) -> Result<(String, Watching)> {
-        let sweep = self.client()?.create(request(shape)?, None).await?;
+        let sweep = self.client()?.create(request(shape)?).await?;
         let endpoint = Endpoint::from_shared(format!("http://{}", self.door.address()))?;
         let bearer = format!("Bearer {}", self.bench.client_token()).parse()?;
         let watching = Watching::start(endpoint, bearer, &sweep.id);

@@ -313,7 +313,7 @@ fn the_answer_to_a_creation_is_lost(bench: &Bench) -> Result {
         cluster.start_workers().await?;
         cluster.door().hold(Direction::Down);
         let client = cluster.client()?;
-        let creating = client.create(request(Shape::Segments)?, None);
+        let creating = client.create(request(Shape::Segments)?);
         let all = || (v1::ListSweepsRequest::default(), usize::MAX);
         let disturbing = async {
             let beside = cluster.client_beside()?;
