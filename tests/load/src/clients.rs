@@ -58,7 +58,9 @@ impl Clients {
         let endpoint = Endpoint::new(uri).map_err(failed("the coordinator's address"))?;
         let channel = endpoint.tcp_nodelay(true).connect().await;
         let channel = channel.map_err(failed("connecting a client"))?;
-        let header = format!("Bearer {token}").parse().map_err(failed("a token"))?;
+        let header = format!("Bearer {token}")
+            .parse()
+            .map_err(failed("a token"))?;
         let client = SweepServiceClient::with_interceptor(channel, Bearer(header));
         Ok(Self(client.max_decoding_message_size(MAX_ANSWER_BYTES)))
     }

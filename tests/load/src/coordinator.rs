@@ -39,7 +39,15 @@ impl Tokens {
     pub fn create(program: &Path, folder: &Path) -> Result<Self, Error> {
         let token = |role: &str| {
             let made = Command::new(program)
-                .args(["token", "create", "--role", role, "--name", role, "--data-dir"])
+                .args([
+                    "token",
+                    "create",
+                    "--role",
+                    role,
+                    "--name",
+                    role,
+                    "--data-dir",
+                ])
                 .arg(folder)
                 .output()
                 .map_err(failed("making a token"))?;
@@ -83,7 +91,12 @@ impl Coordinator {
         let started = Instant::now();
         let child = Command::new(program)
             .args(["serve", "--listen", &address.to_string()])
-            .args(["--max-sweeps", "100000", "--max-sweeps-per-client", "100000"])
+            .args([
+                "--max-sweeps",
+                "100000",
+                "--max-sweeps-per-client",
+                "100000",
+            ])
             .arg("--data-dir")
             .arg(folder)
             .stdin(Stdio::null())
@@ -101,7 +114,10 @@ impl Coordinator {
                 return Err(Error::new("starting the coordinator", status));
             }
             if started.elapsed() > START {
-                return Err(Error::new("starting the coordinator", "it is not ready in time"));
+                return Err(Error::new(
+                    "starting the coordinator",
+                    "it is not ready in time",
+                ));
             }
             std::thread::sleep(ASK);
         }
@@ -141,8 +157,12 @@ impl Coordinator {
         if let Ok(Some(status)) = self.child.try_wait() {
             return Err(Error::new("the coordinator had ended by itself", status));
         }
-        self.child.kill().map_err(failed("killing the coordinator"))?;
-        self.child.wait().map_err(failed("killing the coordinator"))?;
+        self.child
+            .kill()
+            .map_err(failed("killing the coordinator"))?;
+        self.child
+            .wait()
+            .map_err(failed("killing the coordinator"))?;
         Ok(())
     }
 }

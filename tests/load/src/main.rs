@@ -20,7 +20,11 @@ struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
     /// Levels of load, in workers.
-    #[arg(long, value_delimiter = ',', default_value = "10,30,100,300,1000,2000,4000")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "10,30,100,300,1000,2000,4000"
+    )]
     workers: Vec<u32>,
     /// Seconds for which a level is measured.
     #[arg(long, default_value_t = 20.0)]

@@ -130,7 +130,9 @@ pub async fn level(options: &Options, workers: u32) -> Result<Level, Error> {
     let asking = Asking::start(clients.clone(), supply.last())?;
     fleet.reset_latencies();
     let before = Moment::now(&coordinator, &fleet)?;
-    supply.during(options.measured, &mut clients, &fleet).await?;
+    supply
+        .during(options.measured, &mut clients, &fleet)
+        .await?;
     let after = Moment::now(&coordinator, &fleet)?;
     let (acknowledged_after, sent_late_by) = (fleet.acknowledged_after(), fleet.late_by());
     let (listed_in, got_in) = asking.end();
@@ -139,8 +141,8 @@ pub async fn level(options: &Options, workers: u32) -> Result<Level, Error> {
     let seconds = (after.at - before.at).as_secs_f64();
     let a_second = |count: u64| count as f64 / seconds;
     let cores = |before: Usage, after: Usage| (after.cpu - before.cpu).as_secs_f64() / seconds;
-    let offered_per_second = f64::from(workers) * f64::from(options.pace.batch)
-        / options.pace.period.as_secs_f64();
+    let offered_per_second =
+        f64::from(workers) * f64::from(options.pace.batch) / options.pace.period.as_secs_f64();
     let achieved_per_second = a_second(after.counts.acknowledged - before.counts.acknowledged);
     let due = offered_per_second * seconds / f64::from(options.pace.batch);
     let idle = (after.counts.idle - before.counts.idle) as f64 / due;

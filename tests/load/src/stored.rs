@@ -103,11 +103,20 @@ pub async fn measure(options: &Options) -> Result<Stored, Error> {
         ..first.clone()
     };
     let mut random = fastrand::Rng::with_seed(0);
-    let mut one_of = || ids.get(random.usize(..ids.len().max(1))).cloned().unwrap_or_default();
+    let mut one_of = || {
+        ids.get(random.usize(..ids.len().max(1)))
+            .cloned()
+            .unwrap_or_default()
+    };
     Ok(Stored {
         sweeps: options.sweeps,
         bytes: std::fs::metadata(folder.path().join("store.db")).map_or(0, |file| file.len()),
-        start_ms: starts.get(STARTS / 2).copied().unwrap_or_default().as_secs_f64() * 1000.0,
+        start_ms: starts
+            .get(STARTS / 2)
+            .copied()
+            .unwrap_or_default()
+            .as_secs_f64()
+            * 1000.0,
         first_page: list(&mut admin, &first).await?,
         deep_page: list(&mut admin, &deep).await?,
         by_owner: list(&mut admin, &by_owner).await?,
@@ -226,14 +235,20 @@ impl Parts {
     fn read(reader: &Reader, id: &str) -> Result<Self, Error> {
         let unreadable = || failed("reading the sweep that was run");
         let missing = || Error::new("reading the sweep that was run", "a part is missing");
-        let row = reader.sweep(id).map_err(unreadable())?.ok_or_else(missing)?;
+        let row = reader
+            .sweep(id)
+            .map_err(unreadable())?
+            .ok_or_else(missing)?;
         Ok(Self {
             id: id.to_owned(),
             created_ms: row.created_ms,
             ended_ms: row.ended_ms.ok_or_else(missing)?,
             spec: reader.spec(id).map_err(unreadable())?.ok_or_else(missing)?,
             summary: row.summary.ok_or_else(missing)?,
-            document: reader.document(id).map_err(unreadable())?.ok_or_else(missing)?,
+            document: reader
+                .document(id)
+                .map_err(unreadable())?
+                .ok_or_else(missing)?,
             events: reader.events(id, 1, usize::MAX).map_err(unreadable())?,
         })
     }

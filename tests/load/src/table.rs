@@ -46,14 +46,21 @@ pub fn stored(stored: &Stored) -> String {
     );
     let rows: [(&str, &Quantiles); 6] = [
         ("`ListSweeps`, the first 100", &stored.first_page),
-        ("`ListSweeps`, 100 after nine tenths of all", &stored.deep_page),
+        (
+            "`ListSweeps`, 100 after nine tenths of all",
+            &stored.deep_page,
+        ),
         ("`ListSweeps`, of one owner", &stored.by_owner),
         ("`ListSweeps`, of those that failed", &stored.by_state),
         ("`GetSweep`", &stored.get),
         ("`GetSweep` with its document", &stored.get_document),
     ];
     for (what, took) in rows {
-        let _ = writeln!(table, "| {what} | {:.2} | {:.2} |", took.p50_ms, took.p99_ms);
+        let _ = writeln!(
+            table,
+            "| {what} | {:.2} | {:.2} |",
+            took.p50_ms, took.p99_ms
+        );
     }
     let _ = write!(
         table,

@@ -61,7 +61,10 @@ mod tests {
             }
             after = Usage::of(std::process::id()).unwrap();
         }
-        assert!(after.peak_rss_bytes >= before.peak_rss_bytes.max(64 << 20), "{sum} {after:?}");
+        assert!(
+            after.peak_rss_bytes >= before.peak_rss_bytes.max(64 << 20),
+            "{sum} {after:?}"
+        );
         assert!(Usage::of(u32::MAX).is_err());
     }
 }

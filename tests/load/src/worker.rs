@@ -98,7 +98,9 @@ impl Worker {
         }));
         let mut request = Request::new(UnboundedReceiverStream::new(messages));
         let authorization = self.shared.authorization.clone();
-        request.metadata_mut().insert("authorization", authorization);
+        request
+            .metadata_mut()
+            .insert("authorization", authorization);
         let mut client = WorkerServiceClient::new(channel);
         let mut orders = client.connect(request).await?.into_inner();
         let _counted = self.shared.connected();
@@ -174,7 +176,10 @@ impl Worker {
             }
             Order::Ack(ack) => self.acknowledged(&ack, task),
             Order::Stop(stop) => {
-                if task.take_if(|task| task.token == stop.lease_token).is_some() {
+                if task
+                    .take_if(|task| task.token == stop.lease_token)
+                    .is_some()
+                {
                     self.shared.stopped.fetch_add(1, Ordering::Relaxed);
                     let reason = stop.reason().as_str_name();
                     self.shared.tell(&format!("a task was stopped: {reason}"));

@@ -57,20 +57,35 @@ async fn what_two_hundred_workers_reported_survives_a_kill_and_is_the_curve() {
     let all = u64::from(SWEEP.replicas * SWEEP.steps);
     until("all is acknowledged", async || {
         // Clients are answered meanwhile.
-        let listed = clients.list(v1::ListSweepsRequest::default()).await.unwrap();
+        let listed = clients
+            .list(v1::ListSweepsRequest::default())
+            .await
+            .unwrap();
         assert_eq!(listed.sweeps.len(), 1);
-        assert_eq!(clients.get(&sweep, false).await.unwrap().sweep.unwrap().id, sweep);
+        assert_eq!(
+            clients.get(&sweep, false).await.unwrap().sweep.unwrap().id,
+            sweep
+        );
         (fleet.counts().acknowledged >= all).then_some(())
     })
     .await;
     // Nothing was sent twice, or for nothing.
     let counts = fleet.counts();
     assert_eq!(
-        (counts.sent, counts.acknowledged, counts.assigned, counts.stopped, counts.lost_streams),
+        (
+            counts.sent,
+            counts.acknowledged,
+            counts.assigned,
+            counts.stopped,
+            counts.lost_streams
+        ),
         (all, all, u64::from(WORKERS), 0, 0),
         "{counts:?}"
     );
-    assert_eq!(fleet.acknowledged_after().count, all / u64::from(pace.batch));
+    assert_eq!(
+        fleet.acknowledged_after().count,
+        all / u64::from(pace.batch)
+    );
     let usage = Usage::of(coordinator.process()).unwrap();
     assert!(usage.peak_rss_bytes < MEMORY_BYTES, "{usage:?}");
     coordinator.kill().unwrap();
@@ -89,7 +104,12 @@ async fn what_two_hundred_workers_reported_survives_a_kill_and_is_the_curve() {
         let reported: Vec<u64> = (0..SWEEP.steps)
             .map(|step| loss(number, step, SWEEP.steps).to_bits())
             .collect();
-        let kept: Vec<u64> = replica.curve.loss.iter().map(|loss| loss.to_bits()).collect();
+        let kept: Vec<u64> = replica
+            .curve
+            .loss
+            .iter()
+            .map(|loss| loss.to_bits())
+            .collect();
         assert_eq!(kept, reported, "replica {number}");
     }
 }
