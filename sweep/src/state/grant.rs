@@ -192,9 +192,7 @@ impl State {
         token: LeaseToken,
     ) -> Option<Happening> {
         let sweep = self.sweeps.get_mut(id)?;
-        let work = sweep.work_mut(kind)?;
-        let attempt = work.start(holder.worker.clone(), token, self.now);
-        sweep.leases += 1;
+        let attempt = sweep.start_attempt(kind, holder.worker.clone(), token, self.now)?;
         let usual_start_ms = sweep.usual_start_ms(&holder.worker, holder.incarnation);
         let granted = Happening::Granted {
             worker: holder.worker.clone(),

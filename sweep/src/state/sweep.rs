@@ -8,7 +8,7 @@ use super::starving::Starving;
 use super::work::{Judgement, Work};
 use crate::curve::{StopReason, overlap};
 use crate::event::{AttemptOutcome, Described, Failure, FieldError, Outcome, WorkKind};
-use crate::ids::{Incarnation, SweepId, TaskId, WorkerId};
+use crate::ids::{Incarnation, LeaseToken, SweepId, TaskId, WorkerId};
 use crate::plan::{self, Plan, Probe, Trainability, Warning};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,9 @@ pub(super) struct Sweep {
     pub learning_rates: Vec<f64>,
     /// Tasks in the order in which they are granted.
     pub order: Vec<TaskId>,
+    /// How many of these, from the first on, are known not to wait: what is due is asked after every
+    /// event, and most tasks are held or done.
+    begun: usize,
     pub replicas: Vec<Replica>,
     pub outcome: Option<Outcome>,
     /// The last failure that a worker reported.
@@ -62,6 +65,7 @@ impl Sweep {
             plan: None,
             learning_rates: Vec::new(),
             order: Vec::new(),
+            begun: 0,
             replicas: Vec::new(),
             outcome: None,
             last_failure: None,
@@ -128,6 +132,8 @@ impl Sweep {
             | AttemptOutcome::DataExhausted
             | AttemptOutcome::Cancelled => return None,
         };
+        // It waits again.
+        self.begun = 0;
         if let WorkKind::Task(id) = lease.work
             && let Some(task) = self.task(id).map(|task| task.task)
             && let Some(replica) = self.replicas.get_mut(task.replica as usize)
@@ -222,9 +228,28 @@ impl Sweep {
         }
     }
 
+    /// An attempt has begun: says its number, from 1; `None` where there is no such work.
+    pub(super) fn start_attempt(
+        &mut self,
+        kind: WorkKind,
+        worker: WorkerId,
+        token: LeaseToken,
+        now: Time,
+    ) -> Option<u32> {
+        let attempt = self.work_mut(kind)?.start(worker, token, now);
+        self.leases += 1;
+        while let Some(task) = self.order.get(self.begun).and_then(|id| self.task(*id))
+            && !task.work.waiting()
+        {
+            self.begun += 1;
+        }
+        Some(attempt)
+    }
+
     /// Work that waits to be granted, in the order in which it is.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Work> {
-        let tasks = self.order.iter().filter_map(|id| self.task(*id));
+        let tasks = self.order.iter().skip(self.begun);
+        let tasks = tasks.filter_map(|id| self.task(*id));
         let stages = std::iter::once(&self.describe).chain(&self.probe);
         stages
             .chain(tasks.map(|task| &task.work))

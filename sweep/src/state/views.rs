@@ -135,6 +135,12 @@ impl State {
     #[must_use]
     pub fn waiting_for(&self, sweep: &SweepId) -> Option<WaitingFor> {
         let sweep = self.sweeps.get(sweep).filter(|sweep| sweep.active())?;
+        if sweep.leases > 0 {
+            // Most sweeps of a list: nothing is counted for them.
+            return Some(WaitingFor::Nothing {
+                leases: sweep.leases,
+            });
+        }
         let connected = self.workers.values().filter(|worker| worker.connected);
         let workers = connected.count();
         let usable = self.workers.values().filter(|w| w.usable(self.now));
@@ -146,9 +152,6 @@ impl State {
                 .is_some_and(|held| held >= limit)
         });
         Some(match (first, limit) {
-            _ if sweep.leases > 0 => WaitingFor::Nothing {
-                leases: sweep.leases,
-            },
             _ if self.parked => WaitingFor::Restart,
             _ if self.suspended => WaitingFor::Store,
             _ if workers == 0 => WaitingFor::NoWorker,
