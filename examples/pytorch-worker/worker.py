@@ -241,8 +241,6 @@ class Session:
                 patience = math.inf if patience == "forever" else float(patience)
                 if silence > max(patience, self.life if self.leases else 0):
                     return 1, f"no coordinator answered at {address} for {silence:.0f} s: {cause}"
-                for token in list(self.leases) if silence > self.life else []:
-                    self.forget(token)
             time.sleep(pause * random.uniform(0.5, 1))
             pause = min(2 * pause, 2)
 
