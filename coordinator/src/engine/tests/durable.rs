@@ -49,7 +49,9 @@ async fn a_sweep_goes_on_where_it_was_and_its_answer_and_the_numbers_of_its_even
     let undisturbed = tempfile::tempdir().unwrap();
     let running = Running::open(undisturbed.path());
     running.handle.create(new_sweep()).await.unwrap();
-    Worker::join(&running.handle).await.work(0..STEPS).await;
+    // Kept to the end: what a worker says that hangs up may not be heard.
+    let mut worker = Worker::join(&running.handle).await;
+    worker.work(0..STEPS).await;
     running.handle.stored(sweep()).await.unwrap();
     let expected = running.document();
 
@@ -168,7 +170,9 @@ async fn a_sweep_that_ended_without_its_result_gets_it_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::open(folder.path());
     running.handle.create(new_sweep()).await.unwrap();
-    Worker::join(&running.handle).await.work(0..STEPS).await;
+    // Kept to the end: what a worker says that hangs up may not be heard.
+    let mut worker = Worker::join(&running.handle).await;
+    worker.work(0..STEPS).await;
     running.handle.stored(sweep()).await.unwrap();
     let expected = running.document();
 
