@@ -11,10 +11,11 @@ Examples:
 
 const SERVE: &str = "\
 Examples:
-  coordinator token create --data-dir D --role client --name ann --out ann.token
+  coordinator token create --data-dir D --role client --name ann
   coordinator serve --data-dir D
       for programs on this machine alone
-  coordinator serve --data-dir D --listen 0.0.0.0:4750 --tls-cert cert.pem --tls-key key.pem
+  coordinator serve --data-dir D --listen 0.0.0.0:4750 \\
+      --tls-cert cert.pem --tls-key key.pem
       for other machines too";
 
 const STORE: &str = "\
@@ -25,7 +26,7 @@ Examples:
 
 const TOKEN: &str = "\
 Examples:
-  coordinator token create --data-dir D --role worker --name gpu-node-7 --out worker.token
+  coordinator token create --data-dir D --role worker --name gpu-7 --out w.token
   coordinator token list --data-dir D
   coordinator token revoke --data-dir D gpu-node-7";
 
