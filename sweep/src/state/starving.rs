@@ -9,6 +9,8 @@ use rangefinder_errors::Code;
 
 /// Share of `no_worker_ms` after which people are told that a sweep waits.
 const TOLD_AFTER: u64 = 20;
+/// Longest time after which they are told.
+const LATEST_TOLD_MS: u64 = 60_000;
 
 /// A sweep has work, holds no lease, and no worker is there that may take any.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +26,14 @@ impl Starving {
         self.since.after(if self.told {
             options.no_worker_ms
         } else {
-            options.no_worker_ms / TOLD_AFTER
+            told_after_ms(options)
         })
     }
+}
+
+/// How long a sweep waits before people are told.
+fn told_after_ms(options: &Options) -> u64 {
+    (options.no_worker_ms / TOLD_AFTER).min(LATEST_TOLD_MS)
 }
 
 impl State {
@@ -45,7 +52,7 @@ impl State {
                 told: false,
             });
             let waited_ms = self.now.since(starving.since);
-            let tells = !starving.told && waited_ms >= self.options.no_worker_ms / TOLD_AFTER;
+            let tells = !starving.told && waited_ms >= told_after_ms(&self.options);
             starving.told |= tells;
             if let Some(cause) = &self.no_more_workers {
                 let why = format!("no worker is left and none will come: {cause}");
