@@ -26,7 +26,7 @@ Examples:
 
 const TOKEN: &str = "\
 Examples:
-  coordinator token create --data-dir D --role worker --name gpu-7 --out w.token
+  coordinator token create --data-dir D --role worker --name gpu7 --out w.token
   coordinator token list --data-dir D
   coordinator token revoke --data-dir D gpu-node-7";
 
