@@ -9,9 +9,9 @@ use rangefinder_service_tests::{ANN, BEN, RACK, ROOT, Service, within};
 use ring::digest::{SHA256, digest};
 use tonic::{Code, Status};
 
-type Artifacts = v1::artifact_service_client::ArtifactServiceClient<Authorized>;
+pub(super) type Artifacts = v1::artifact_service_client::ArtifactServiceClient<Authorized>;
 
-fn name_of(content: &[u8]) -> String {
+pub(super) fn name_of(content: &[u8]) -> String {
     let hash = digest(&SHA256, content);
     let digits: Vec<_> = hash
         .as_ref()
@@ -21,7 +21,11 @@ fn name_of(content: &[u8]) -> String {
     format!("sha256-{}", digits.concat())
 }
 
-async fn upload(artifacts: &mut Artifacts, content: &[u8], size_bytes: u64) -> Result<(), Status> {
+pub(super) async fn upload(
+    artifacts: &mut Artifacts,
+    content: &[u8],
+    size_bytes: u64,
+) -> Result<(), Status> {
     let header = Message::Header(v1::UploadHeader {
         digest: name_of(content),
         size_bytes,
@@ -56,7 +60,7 @@ async fn received(artifacts: &mut Artifacts, digest: &str) -> v1::Artifact {
     answer.unwrap().into_inner().artifact.unwrap()
 }
 
-fn with_data(digest: &str) -> v1::CreateSweepRequest {
+pub(super) fn with_data(digest: &str) -> v1::CreateSweepRequest {
     v1::CreateSweepRequest {
         spec: Some(v1::SweepSpec {
             data: Some(format!("artifact:{digest}/train.npz")),

@@ -12,6 +12,7 @@ mod curves;
 mod fields;
 mod files;
 mod isolation;
+mod keep;
 mod limits;
 mod list;
 mod operations;
