@@ -22,8 +22,8 @@ mod resolved;
 mod tree;
 
 pub use resolve::{
-    MOST_WORKERS_ELSEWHERE, memory, most_workers, placement, reading, resolve, resolve_elsewhere,
-    trainability,
+    MAX_STEPS, MOST_WORKERS_ELSEWHERE, memory, most_workers, placement, reading, reread, resolve,
+    resolve_elsewhere, trainability,
 };
 pub use resolved::{AnswerSettings, Device, Resolved};
 pub use tree::Format;

@@ -6,7 +6,7 @@ use super::client::args::{
 };
 use super::service::args::{ResumeArgs, ServeArgs, StoreArgs, TokenArgs};
 use clap::{Args, Parser, Subcommand};
-use rangefinder_proto::v1::SweepSpec;
+use rangefinder_proto::v1::{Reading, SweepSpec};
 use rangefinder_proto::{threshold, values};
 use rangefinder_sweep::state;
 use std::path::PathBuf;
@@ -190,6 +190,47 @@ pub(super) struct PlanArgs {
     pub(super) json: bool,
 }
 
+/// How a curve is read in another way than its sweep said.
+#[derive(Debug, Default, Args)]
+pub(super) struct ReadingArgs {
+    /// How the learning rate is read off the curve: auto, drop50, drop80, drop95, steepest, gmean,
+    /// minimum, valley, slide; with --profile fastai one of valley, slide, minimum, steepest
+    /// [default: the sweep's, else auto]
+    #[arg(long, value_name = "NAME")]
+    method: Option<String>,
+    /// Do as another tool does: lightning, lightning-0.7.6, fastai, torch-lr-finder, ignite
+    /// [default: the sweep's, else none]
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Points that are left out at the start of the curve [default: the method's or profile's own]
+    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
+    skip_begin: Option<u32>,
+    /// Points that are left out at the end of the curve [default: the method's or profile's own]
+    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
+    skip_end: Option<u32>,
+    /// Multiple of the best smoothed loss at which the curve counts as diverged, or none [default:
+    /// the profile's, else 4]
+    #[arg(long, value_name = "X", value_parser = threshold::parse, allow_negative_numbers = true)]
+    early_stop_threshold: Option<f64>,
+    /// Seed of the interval's bootstrap [default: the sweep's, else 0]
+    #[arg(long, value_name = "N", value_parser = values::whole_number::<u64>, allow_negative_numbers = true)]
+    seed: Option<u64>,
+}
+
+impl ReadingArgs {
+    /// The same as a message.
+    pub(super) fn message(&self) -> Reading {
+        Reading {
+            method: self.method.clone(),
+            profile: self.profile.clone(),
+            skip_begin: self.skip_begin,
+            skip_end: self.skip_end,
+            early_stop_threshold: self.early_stop_threshold,
+            seed: self.seed,
+        }
+    }
+}
+
 /// `coordinator analyze`.
 #[derive(Debug, Args)]
 pub(super) struct AnalyzeArgs {
@@ -197,15 +238,8 @@ pub(super) struct AnalyzeArgs {
     /// fields of these names, or a sweep.json.
     #[arg(value_name = "CURVE")]
     pub(super) curve: PathBuf,
-    /// How the learning rate is read off the curve: auto, drop50, drop80, drop95, steepest, gmean,
-    /// minimum, valley, slide; with --profile fastai one of valley, slide, minimum, steepest
-    /// [default: that of a sweep.json, else auto]
-    #[arg(long, value_name = "NAME")]
-    pub(super) method: Option<String>,
-    /// Do as another tool does: lightning, lightning-0.7.6, fastai, torch-lr-finder, ignite
-    /// [default: that of a sweep.json, else none]
-    #[arg(long, value_name = "NAME")]
-    pub(super) profile: Option<String>,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     /// The losses are raw, as they are taken to be by default.
     #[arg(long, conflicts_with = "smoothed")]
     pub(super) raw: bool,
@@ -216,22 +250,9 @@ pub(super) struct AnalyzeArgs {
     /// else 0.9]
     #[arg(long, value_name = "X", value_parser = values::number::<f64>, allow_negative_numbers = true)]
     pub(super) beta: Option<f64>,
-    /// Points that are left out at the start of the curve [default: the method's or profile's own]
-    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
-    pub(super) skip_begin: Option<u32>,
-    /// Points that are left out at the end of the curve [default: the method's or profile's own]
-    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
-    pub(super) skip_end: Option<u32>,
-    /// Multiple of the best smoothed loss at which the curve counts as diverged, or none [default:
-    /// the profile's, else 4]
-    #[arg(long, value_name = "X", value_parser = threshold::parse, allow_negative_numbers = true)]
-    pub(super) early_stop_threshold: Option<f64>,
     /// Planned steps, where the curve was stopped before its end [default: the rows of the file]
     #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
     pub(super) num_training: Option<u32>,
-    /// Seed of the interval's bootstrap [default: that of a sweep.json, else 0]
-    #[arg(long, value_name = "N", value_parser = values::whole_number::<u64>, allow_negative_numbers = true)]
-    pub(super) seed: Option<u64>,
     /// Show nothing on stderr but failures.
     #[arg(long, short)]
     pub(super) quiet: bool,

@@ -308,3 +308,18 @@ fn what_is_no_curve_is_said_with_the_remedy() {
     .collect();
     insta::assert_snapshot!(shown.join("\n"));
 }
+
+#[test]
+fn more_planned_steps_than_a_sweep_may_have_are_refused_before_the_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(
+        folder.path(),
+        &["analyze", "none.csv", "--num-training", "4294967295"],
+    );
+    assert_eq!(run.code, 2, "{}", run.shown());
+    assert!(
+        run.stderr.contains("[RF202]: --num-training:"),
+        "{}",
+        run.shown()
+    );
+}

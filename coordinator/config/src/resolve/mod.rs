@@ -32,7 +32,8 @@ mod unread;
 
 pub use optimizer::trainability;
 pub use place::{MOST_WORKERS_ELSEWHERE, most_workers, placement};
-pub use reading::{memory, reading};
+pub use range::MAX_STEPS;
+pub use reading::{memory, reading, reread};
 
 use crate::Resolved;
 use mistakes::{Files, Mistakes};

@@ -12,7 +12,8 @@ use rangefinder_sweep::suggest::rule::CUT_THRESHOLD;
 use rangefinder_sweep::suggest::{Method, Profile, verdict};
 
 const STEPS: u32 = 100;
-const MAX_STEPS: u32 = 1_000_000;
+/// Most steps of a range test.
+pub const MAX_STEPS: u32 = 1_000_000;
 
 /// What a tool does when nobody says otherwise.
 struct Habits {

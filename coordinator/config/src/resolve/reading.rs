@@ -9,6 +9,28 @@ use rangefinder_proto::v1;
 use rangefinder_sweep::event::FieldError;
 use rangefinder_sweep::suggest::Profile;
 
+/// The specification of a curve, to be read in another way. A method or profile that is asked for
+/// replaces both: they are one choice.
+#[must_use]
+pub fn reread(of_curve: &v1::SweepSpec, asked: &v1::Reading) -> v1::SweepSpec {
+    let mut spec = of_curve.clone();
+    if asked.method.is_some() || asked.profile.is_some() {
+        if asked.profile != spec.profile {
+            // What was meant for another tool's rule.
+            spec.skip_begin = None;
+            spec.skip_end = None;
+            spec.early_stop_threshold = None;
+        }
+        spec.method.clone_from(&asked.method);
+        spec.profile.clone_from(&asked.profile);
+    }
+    spec.skip_begin = asked.skip_begin.or(spec.skip_begin);
+    spec.skip_end = asked.skip_end.or(spec.skip_end);
+    spec.early_stop_threshold = asked.early_stop_threshold.or(spec.early_stop_threshold);
+    spec.seed = asked.seed.or(spec.seed);
+    spec
+}
+
 /// Checks how a curve is to be read. Of `spec` count `method`, `profile`, `skip_begin`, `skip_end`,
 /// `early_stop_threshold` and `seed`; `beta` is the memory of the optimizer, where it is known.
 ///

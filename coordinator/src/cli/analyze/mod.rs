@@ -10,10 +10,12 @@ mod json_lines;
 
 use super::answer;
 use super::args::AnalyzeArgs;
+#[cfg(feature = "fuzzing")]
+use super::args::ReadingArgs;
 use super::output::{Trouble, print};
 use crate::{exit, record};
 use input::{Curves, Wrong};
-use rangefinder_config::AnswerSettings;
+use rangefinder_config::{AnswerSettings, MAX_STEPS, reread};
 use rangefinder_errors::Code;
 use rangefinder_proto::v1::SweepSpec;
 use rangefinder_report::document::{Parts, Timings};
@@ -34,10 +36,19 @@ const ARE_SMOOTHED: &str = "if these losses are smoothed already, as they seem t
 
 pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
     // What is wrong with the flags is said before the file is looked at.
-    settings(&asked(args, &SweepSpec::default()), args.beta)?;
+    let asked = args.reading.message();
+    settings(&reread(&SweepSpec::default(), &asked), args.beta)?;
+    if let Some(steps) = args.num_training.filter(|steps| *steps > MAX_STEPS) {
+        return Err(Trouble::fields(&[FieldError {
+            code: Code::OutOfRange,
+            field: "num_training".to_owned(),
+            message: format!("{steps} is too large; expected at most {MAX_STEPS}"),
+            remedy: "give the number of steps that were planned".to_owned(),
+        }]));
+    }
     let curves =
         input::read(&args.curve, args.num_training).map_err(|wrong| wrong.of(&args.curve))?;
-    let spec = asked(args, &curves.spec);
+    let spec = reread(&curves.spec, &asked);
     let settings = settings(&spec, args.beta.or(curves.beta))?;
     if args.smoothed {
         return smoothed(args, &curves, &settings);
@@ -56,21 +67,16 @@ pub(super) fn run(args: &AnalyzeArgs) -> Result<u8, Trouble> {
 pub(super) fn read(curve: &std::path::Path) -> Option<SweepDocument> {
     let args = AnalyzeArgs {
         curve: curve.to_owned(),
-        method: None,
-        profile: None,
+        reading: ReadingArgs::default(),
         raw: false,
         smoothed: false,
         beta: None,
-        skip_begin: None,
-        skip_end: None,
-        early_stop_threshold: None,
         num_training: None,
-        seed: None,
         quiet: true,
         json: false,
     };
     let curves = input::read(curve, None).ok()?;
-    let spec = asked(&args, &curves.spec);
+    let spec = curves.spec.clone();
     let settings = settings(&spec, curves.beta).ok()?;
     Some(document(&args, &curves, &spec, &settings))
 }
@@ -109,27 +115,6 @@ fn document(
 
 fn settings(spec: &SweepSpec, beta: Option<f64>) -> Result<AnswerSettings, Trouble> {
     rangefinder_config::reading(spec, beta).map_err(|errors| Trouble::fields(&errors))
-}
-
-/// The specification of the curve with what the flags say about reading it. A method or profile on
-/// the command line replaces both: they are one choice.
-fn asked(args: &AnalyzeArgs, of_curve: &SweepSpec) -> SweepSpec {
-    let mut spec = of_curve.clone();
-    if args.method.is_some() || args.profile.is_some() {
-        if args.profile != spec.profile {
-            // What was meant for another tool's rule.
-            spec.skip_begin = None;
-            spec.skip_end = None;
-            spec.early_stop_threshold = None;
-        }
-        spec.method.clone_from(&args.method);
-        spec.profile.clone_from(&args.profile);
-    }
-    spec.skip_begin = args.skip_begin.or(spec.skip_begin);
-    spec.skip_end = args.skip_end.or(spec.skip_end);
-    spec.early_stop_threshold = args.early_stop_threshold.or(spec.early_stop_threshold);
-    spec.seed = args.seed.or(spec.seed);
-    spec
 }
 
 /// Losses that are smoothed already: the method's value alone.

@@ -1,8 +1,8 @@
 //! Flags of the commands that ask a service.
 
-use crate::cli::args::{EndArgs, SpecArgs};
+use crate::cli::args::{EndArgs, ReadingArgs, SpecArgs};
 use clap::Args;
-use rangefinder_proto::{threshold, values};
+use rangefinder_proto::values;
 use std::path::PathBuf;
 
 /// Where the service is, and who asks.
@@ -171,28 +171,8 @@ pub(in crate::cli) struct SuggestArgs {
     /// The sweep; it must have completed.
     #[arg(value_name = "ID")]
     pub(super) id: String,
-    /// How the learning rate is read off the curve: auto, drop50, drop80, drop95, steepest, gmean,
-    /// minimum, valley, slide; with --profile fastai one of valley, slide, minimum, steepest
-    /// [default: that of the sweep]
-    #[arg(long, value_name = "NAME")]
-    pub(super) method: Option<String>,
-    /// Do as another tool does: lightning, lightning-0.7.6, fastai, torch-lr-finder, ignite
-    /// [default: that of the sweep]
-    #[arg(long, value_name = "NAME")]
-    pub(super) profile: Option<String>,
-    /// Points that are left out at the start of the curve [default: the method's or profile's own]
-    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
-    pub(super) skip_begin: Option<u32>,
-    /// Points that are left out at the end of the curve [default: the method's or profile's own]
-    #[arg(long, value_name = "N", value_parser = values::whole_number::<u32>, allow_negative_numbers = true)]
-    pub(super) skip_end: Option<u32>,
-    /// Multiple of the best smoothed loss at which the curve counts as diverged, or none [default:
-    /// the profile's, else 4]
-    #[arg(long, value_name = "X", value_parser = threshold::parse, allow_negative_numbers = true)]
-    pub(super) early_stop_threshold: Option<f64>,
-    /// Seed of the interval's bootstrap [default: that of the sweep]
-    #[arg(long, value_name = "N", value_parser = values::whole_number::<u64>, allow_negative_numbers = true)]
-    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     /// Show nothing on stderr but failures.
     #[arg(long, short)]
     pub(super) quiet: bool,

@@ -15,14 +15,7 @@ use rangefinder_report::{SweepDocument, terminal};
 
 pub(in crate::cli) fn suggest(args: SuggestArgs) -> Result<u8, Trouble> {
     let service = Service::of(args.service)?;
-    let reading = v1::Reading {
-        method: args.method,
-        profile: args.profile,
-        skip_begin: args.skip_begin,
-        skip_end: args.skip_end,
-        early_stop_threshold: args.early_stop_threshold,
-        seed: args.seed,
-    };
+    let reading = args.reading.message();
     service.run(&Screen::new(args.quiet), async |client| {
         let told = client
             .suggest(&args.id, reading.clone())

@@ -7,7 +7,7 @@ use crate::engine;
 use crate::record::read;
 use crate::wire::sweeps as wire;
 use rangefinder_access::{Operation, Principal};
-use rangefinder_config::reading;
+use rangefinder_config::{reading, reread};
 use rangefinder_errors::Code;
 use rangefinder_proto::v1;
 use rangefinder_sweep::suggest::{SmoothedRequest, suggest_smoothed};
@@ -59,21 +59,7 @@ impl Sweeps {
         let completed = document.filter(|_| entry.outcome.as_deref() == Some("completed"));
         let document = completed.ok_or_else(|| Refusal::NotCompleted(entry.id.clone()))?;
         let asked = request.reading.unwrap_or_default();
-        let mut spec = document.spec.clone();
-        if asked.method.is_some() || asked.profile.is_some() {
-            if asked.profile != spec.profile {
-                // What was meant for another tool's rule.
-                spec.skip_begin = None;
-                spec.skip_end = None;
-                spec.early_stop_threshold = None;
-            }
-            spec.method = asked.method;
-            spec.profile = asked.profile;
-        }
-        spec.skip_begin = asked.skip_begin.or(spec.skip_begin);
-        spec.skip_end = asked.skip_end.or(spec.skip_end);
-        spec.early_stop_threshold = asked.early_stop_threshold.or(spec.early_stop_threshold);
-        spec.seed = asked.seed.or(spec.seed);
+        let spec = reread(&document.spec, &asked);
         let described = document.described.as_ref().and_then(|told| told.beta);
         let beta = rangefinder_config::memory(&document.spec).or(described);
         let settings = reading(&spec, beta).map_err(of_reading)?;
