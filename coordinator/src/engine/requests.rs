@@ -10,7 +10,7 @@ use crate::record::Tally;
 use rangefinder_store::{Change, Refused};
 use rangefinder_sweep::ids::SweepId;
 use rangefinder_sweep::state::{Event, SweepRequest, SweepResult, Time, WaitingFor};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 impl Core {
     /// Takes in a request. Answers go to callers who may have left; that is theirs to decide.
@@ -26,7 +26,7 @@ impl Core {
                     Err(error) => drop(reply.send(Err(error))),
                 }
             }
-            Request::Delete { sweep, reply } => self.delete(sweep, reply),
+            Request::Delete { sweep, reply } => self.delete(now, sweep, reply),
             Request::Result { sweep, reply } => {
                 let result = self.result(&sweep);
                 let _ = reply.send(result.ok_or(Error::UnknownSweep(sweep)));
@@ -187,24 +187,30 @@ impl Core {
         Ok(())
     }
 
-    fn delete(&mut self, sweep: SweepId, reply: Reply<()>) {
-        let refused = match self.sweeps.get(&sweep) {
-            Some(_) => Some(Error::NotEnded(sweep.clone())),
-            None => self.well().err(),
-        };
-        if let Some(error) = refused {
-            let _ = reply.send(Err(error));
-            return;
+    fn delete(&mut self, now: Time, sweep: SweepId, reply: Reply<()>) {
+        match self.remove(&sweep) {
+            Ok(()) => {
+                let ready = self.held.follow(vec![answer(reply, Ok(()))]);
+                self.perform(now, ready);
+            }
+            Err(error) => drop(reply.send(Err(error))),
         }
+    }
+
+    /// Appends that a sweep is deleted.
+    fn remove(&mut self, sweep: &SweepId) -> Result<(), Error> {
+        if self.sweeps.contains_key(sweep) {
+            return Err(Error::NotEnded(sweep.clone()));
+        }
+        self.well()?;
         let change = Change::Delete {
             sweep: sweep.0.clone(),
         };
-        let (reply, on_durable) = divided(reply);
-        match self.write(vec![change], vec![on_durable]) {
-            Ok(()) => {}
-            Err(Refused::UnknownSweep { .. }) => reply(Err(Error::UnknownSweep(sweep))),
-            Err(other) => reply(Err(Error::Defect(other.to_string()))),
-        }
+        self.write(vec![change], Vec::new())
+            .map_err(|refused| match refused {
+                Refused::UnknownSweep { .. } => Error::UnknownSweep(sweep.clone()),
+                other => Error::Defect(other.to_string()),
+            })
     }
 
     fn overview(&self) -> Overview {
@@ -271,24 +277,4 @@ impl Core {
 /// An answer that goes out when what it says is durable.
 fn answer<T: Send + 'static>(reply: Reply<T>, with: Result<T, Error>) -> Effect {
     Effect::Answer(Box::new(move || drop(reply.send(with))))
-}
-
-/// An answer of which only one of two ends is used: refused now, or given when it is durable.
-fn divided(reply: Reply<()>) -> (impl FnOnce(Result<(), Error>), Effect) {
-    let shared = Arc::new(Mutex::new(Some(reply)));
-    let now = Arc::clone(&shared);
-    let take = |shared: &Mutex<Option<Reply<()>>>| {
-        shared.lock().unwrap_or_else(PoisonError::into_inner).take()
-    };
-    let refuse = move |error| {
-        if let Some(reply) = take(&now) {
-            let _ = reply.send(error);
-        }
-    };
-    let give = Effect::Answer(Box::new(move || {
-        if let Some(reply) = take(&shared) {
-            let _ = reply.send(Ok(()));
-        }
-    }));
-    (refuse, give)
 }
