@@ -7,6 +7,7 @@ mod folder;
 mod parts;
 
 pub use folder::{FolderError, Stored, stored};
+pub(crate) use parts::{how, how_served};
 
 use crate::engine::{NewSweep, Subscription};
 use crate::record::{Creation, Unreadable};

@@ -100,12 +100,8 @@ impl Parts {
     /// hears of it.
     pub(super) async fn ended(&mut self) -> Error {
         let (part, cause) = tokio::select! {
-            ended = &mut self.engine.task => ("engine", how(ended.map(|()| "it has stopped"))),
-            ended = &mut self.server.task => ("server", match ended {
-                Ok(Err(error)) => error.to_string(),
-                Ok(Ok(())) => "it has stopped".to_owned(),
-                Err(error) => how(Err(error)),
-            }),
+            ended = &mut self.engine.task => ("engine", how(ended)),
+            ended = &mut self.server.task => ("server", how_served(ended)),
         };
         Error::Ended { part, cause }
     }
@@ -190,9 +186,19 @@ pub(super) fn random() -> Result<u32, Error> {
     getrandom::u32().map_err(Error::Random)
 }
 
-fn how(ended: Result<&str, JoinError>) -> String {
+/// How a part has ended that should not.
+pub(crate) fn how(ended: Result<(), JoinError>) -> String {
     match ended {
-        Ok(how) => how.to_owned(),
+        Ok(()) => "it has stopped".to_owned(),
         Err(error) => error.to_string(),
+    }
+}
+
+/// The same of a server.
+pub(crate) fn how_served(ended: Result<Result<(), tonic::transport::Error>, JoinError>) -> String {
+    match ended {
+        Ok(Err(error)) => error.to_string(),
+        Ok(Ok(())) => how(Ok(())),
+        Err(error) => how(Err(error)),
     }
 }

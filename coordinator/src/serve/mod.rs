@@ -9,6 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::engine::{self, Engine, Handle};
 use crate::observe::systemd;
 use crate::pins::Pins;
+use crate::run::{how, how_served};
 use crate::services::{self, Clients, Probes, Server, serve_probes};
 use rangefinder_access::{Acceptor, Roots, ServerTls, TokenFile, TokenSource, check_listen};
 use rangefinder_artifacts::{ArtifactStore, Limits};
@@ -259,8 +260,8 @@ impl Service {
         let ended = |part, cause: String| Err(Error::Ended { part, cause });
         let result = tokio::select! {
             () = shutdown.cancelled() => Ok(()),
-            end = &mut engine => ended("engine", format!("{end:?}")),
-            end = &mut serving => ended("server", format!("{end:?}")),
+            end = &mut engine => ended("engine", how(end)),
+            end = &mut serving => ended("server", how_served(end)),
         };
         systemd::stopping();
         reloading.abort();
